@@ -1,0 +1,190 @@
+"""The experiments: a row per system, each a difference from RNN-HA with its reason, and profiles.
+
+This is the only source of names: a row's slug is its folder, make target and command-line
+name; its title is the table row (the poster's own words) and the figure legend.
+"""
+
+from dataclasses import dataclass
+
+DATASETS = ("veri", "vehicleid", "rendered-veri", "rendered-vehicleid", "photographs")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One system of a table.
+
+    method: "network" (steps and attention then say which), "identity-only", "untrained",
+        "color-histogram", "oracle"; None for a system of the poster that is not built.
+    columns: what the oracle knows of a vehicle.
+    """
+
+    slug: str
+    title: str
+    kind: str  # "paper" | "control"
+    tables: tuple[str, ...]  # the benchmarks whose table shows it: "veri", "vehicleid"
+    reason: str
+    method: str | None = None
+    steps: str = "recurrent"
+    attention: str = "guided"
+    columns: tuple[str, ...] = ()
+
+
+VERI, VEHICLEID, BOTH = ("veri",), ("vehicleid",), ("veri", "vehicleid")
+
+
+def _published(slug: str, title: str, tables: tuple[str, ...]) -> Row:
+    return Row(slug, title, "paper", tables, "the poster's number only; the system is not built yet")
+
+
+def _row(slug: str, title: str, reason: str, kind: str = "paper", **delta) -> Row:
+    return Row(slug, title, kind, BOTH, reason, **delta)
+
+
+# The order is the poster's, in both tables; the controls follow.
+ROWS = (
+    _published("lomo", "LOMO", BOTH),
+    _published("bow-cn", "BOW-CN", BOTH),
+    _published("googlenet", "GoogLeNet", BOTH),
+    _published("fact", "FACT", BOTH),
+    _published("siamese-visual", "Siamese-Visual", VERI),
+    _published("triplet", "Triplet Loss", VEHICLEID),
+    _published("ccl", "CCL", VEHICLEID),
+    _published("mixed-diff-ccl", "Mixed Diff+CCL", VEHICLEID),
+    _published("clvr", "CLVR", VEHICLEID),
+    _published("vami", "VAMI", BOTH),
+    _row(
+        "fc-ha", "FC-HA (w/o RNN)",
+        "the GRU becomes two fully connected layers (our reading): does recurrence matter?",
+        method="network", steps="fully-connected",
+    ),
+    _row(
+        "rnn-h", "RNN-H w/o attention",
+        "the attention becomes uniform, so that x2 = x1: does attention matter?",
+        method="network", attention="uniform",
+    ),
+    _row("rnn-ha", "RNN-HA", "the paper's model", method="network"),
+    _published("rnn-ha-resnet", "RNN-HA (ResNet)", VERI),
+    _published("rnn-ha-672", "RNN-HA (672)", VEHICLEID),
+    _published("rnn-ha-resnet-672", "RNN-HA (ResNet+672)", VEHICLEID),
+    _row(
+        "identity-only", "identity only, as long",
+        "no coarse head, no steps, as many epochs in all: what does the longer training bring?",
+        kind="control", method="identity-only",
+    ),
+    _row(
+        "two-heads", "two plain heads",
+        "neither recurrence nor attention: what does the coarse label alone bring?",
+        kind="control", method="network", steps="fully-connected", attention="uniform",
+    ),
+    _row(
+        "rnn-ha-unguided", "RNN-HA, unguided attention",
+        "u is a learned constant instead of a function of o1: does the coarse step guide?",
+        kind="control", method="network", attention="unguided",
+    ),
+    _row(
+        "untrained", "untrained network",
+        "RNN-HA at its initial weights: what does the architecture alone see?",
+        kind="control", method="untrained",
+    ),
+    _row(
+        "color-histogram", "colour histogram",
+        "a joint HSV histogram: how far does colour alone carry?",
+        kind="control", method="color-histogram",
+    ),
+    _row(
+        "oracle-model", "oracle: model",
+        "knows the model (where there is none, the type), nothing else: the end of the coarse step",
+        kind="control", method="oracle", columns=("model",),
+    ),
+    _row(
+        "oracle-model-paint", "oracle: model and paint",
+        "knows model and paint, nothing else: what is left is for the small cues",
+        kind="control", method="oracle", columns=("model", "paint"),
+    ),
+)  # fmt: skip
+
+# The backbone on identities: a run of its own, which the network rows of one seed start from.
+STAGE0 = _row(
+    "stage0", "stage 0", "the backbone on identities, shared by the rows of a seed",
+    kind="stage", method="identity-only",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training with a fresh optimizer. `lr` is the peak where one_cycle is set.
+
+    flip: random horizontal flip; shift: random translation by up to so many pixels;
+    jitter: random gain and offset of brightness, each up to this fraction.
+    """
+
+    epochs: int
+    batch: int
+    optimizer: str  # "sgd" | "adam" | "rmsprop"
+    lr: float
+    one_cycle: bool = False
+    weight_decay: float = 0.0
+    flip: bool = False
+    shift: int = 0
+    jitter: float = 0.0
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A scale at which every row can run; the same budget and optimizer for each row."""
+
+    name: str
+    image_size: int
+    widths: tuple[int, int, int]
+    state_width: int
+    stage0: Phase
+    stage1: Phase
+    train_vehicles: int | None = None  # only the first so many, for a quick look
+    test_vehicles: int | None = None
+
+
+def _cycle(epochs: int, lr: float) -> Phase:
+    return Phase(
+        epochs, 32, "sgd", lr, one_cycle=True, weight_decay=5e-4, flip=True, shift=6, jitter=0.2
+    )
+
+
+PROFILES = {
+    # Twenty epochs a stage: train accuracy saturates; with twelve the order of the rows flips.
+    "rendered": Profile("rendered", 96, (32, 64, 128), 256, _cycle(20, 0.1), _cycle(20, 0.05)),
+    "smoke": Profile(
+        "smoke", 64, (16, 32, 64), 64, _cycle(6, 0.1), _cycle(6, 0.05), 40, 40,
+    ),
+}  # fmt: skip
+
+
+def row(slug: str) -> Row:
+    """The row of this slug; KeyError with all valid slugs for an unknown one."""
+    return _lookup({r.slug: r for r in (*ROWS, STAGE0)}, slug, "experiment")
+
+
+def profile(name: str) -> Profile:
+    """The profile of this name; KeyError with all valid names for an unknown one."""
+    return _lookup(PROFILES, name, "profile")
+
+
+def _lookup(table: dict, name: str, what: str):
+    if name not in table:
+        raise KeyError(f"unknown {what} {name!r}; known: {', '.join(table)}")
+    return table[name]
+
+
+def runnable(dataset: str) -> list[Row]:
+    """The built rows of a data set's table, in table order."""
+    return [r for r in table_rows_of(dataset) if r.method]
+
+
+def table_rows_of(dataset: str) -> list[Row]:
+    """All rows of a data set's table. A set that the poster has not uses VeRi's rows."""
+    table = "vehicleid" if dataset.endswith("vehicleid") else "veri"
+    return [r for r in ROWS if table in r.tables]
+
+
+def table_rows(dataset: str) -> list[tuple[str, str, str]]:
+    """(slug, title, kind) of each row of a data set's table, in the poster's order."""
+    return [(r.slug, r.title, r.kind) for r in table_rows_of(dataset)]
