@@ -33,7 +33,7 @@ VERI, VEHICLEID, BOTH = ("veri",), ("vehicleid",), ("veri", "vehicleid")
 
 
 def _published(slug: str, title: str, tables: tuple[str, ...]) -> Row:
-    return Row(slug, title, "paper", tables, "the poster's number only; the system is not built yet")
+    return Row(slug, title, "paper", tables, "the poster's number; not built")
 
 
 def _row(slug: str, title: str, reason: str, kind: str = "paper", **delta) -> Row:

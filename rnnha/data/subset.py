@@ -1,0 +1,67 @@
+"""Parts of a benchmark: fewer vehicles for a quick look, or training vehicles held out.
+
+Settings are chosen on held-out training vehicles; the test split is for the final tables.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from rnnha.data.benchmark import Benchmark
+
+
+def fewer_vehicles(benchmark: Benchmark, train: int | None, test: int | None) -> Benchmark:
+    """Keep `train` and `test` vehicles, spread evenly over the ids (None: all).
+
+    Of a VehicleID-like set only the smallest test list stays.
+    """
+    manifest = benchmark.manifest
+    is_train = manifest.split == "train"
+    keep = _spread(manifest[is_train], train) | _spread(manifest[~is_train], test)
+    lists = dict(sorted(benchmark.test_lists.items())[: None if test is None else 1])
+    if lists:
+        listed = {name for names in lists.values() for name in names}
+        keep |= set(manifest[~is_train & names_of(manifest).isin(listed)].vehicle_id)
+    part = manifest[manifest.vehicle_id.isin(keep)].reset_index(drop=True)
+    note = f"only {train or 'all'} training and {test or 'all'} test vehicles are used"
+    return replace(benchmark, manifest=part, test_lists=lists, notes=(*benchmark.notes, note))
+
+
+def hold_out(benchmark: Benchmark, share: float = 0.2, seed: int = 0) -> Benchmark:
+    """A benchmark from the training images alone: `share` of the vehicles become the test.
+
+    With cameras, a held-out vehicle's first image in each camera is a query and all are
+    gallery; without, there is one test list of all held-out vehicles.
+    """
+    train = benchmark.train
+    vehicles = np.sort(train.vehicle_id.unique())
+    count = max(1, round(share * len(vehicles)))
+    chosen = np.random.default_rng(seed).choice(vehicles, count, replace=False)
+    held = train[train.vehicle_id.isin(chosen)]
+    rest = train[~train.vehicle_id.isin(chosen)]
+    name, lists = f"{benchmark.name}-holdout", {}
+    if benchmark.protocol == "vehicleid":
+        parts = [rest, held.assign(split="test")]
+        lists = {count: tuple(names_of(held))}
+    else:
+        query = held.groupby(["vehicle_id", "camera_id"], dropna=False).head(1)
+        parts = [rest, query.assign(split="query"), held.assign(split="gallery")]
+    manifest = pd.concat(parts, ignore_index=True)
+    note = f"{count} of {len(vehicles)} training vehicles are held out and serve as the test"
+    return replace(
+        benchmark, name=name, manifest=manifest, test_lists=lists, notes=(*benchmark.notes, note)
+    )
+
+
+def names_of(manifest: pd.DataFrame) -> pd.Series:
+    """The image names (file names) of a manifest's rows."""
+    return manifest.path.map(lambda path: Path(path).name)
+
+
+def _spread(manifest: pd.DataFrame, count: int | None) -> set[int]:
+    vehicles = np.sort(manifest.vehicle_id.unique())
+    if count is None or count >= len(vehicles):
+        return set(vehicles)
+    return set(vehicles[np.linspace(0, len(vehicles) - 1, count).round().astype(int)])

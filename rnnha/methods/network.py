@@ -1,0 +1,134 @@
+"""The trained rows: stage 0 (backbone on identities), then the row's whole network."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from rnnha import experiments, training
+from rnnha.data.images import Images
+from rnnha.experiments import Profile, Row
+from rnnha.models.backbones import SmallVGGM
+from rnnha.models.rnn_ha import CoarseToFine, IdentityOnly
+from rnnha.paths import atomic
+
+
+def build(row: Row, profile: Profile, coarse_classes: int, vehicles: int) -> nn.Module:
+    """The untrained network of a row; torch's random state decides the initial weights."""
+    backbone = SmallVGGM(profile.widths)
+    if row.method == "identity-only":
+        return IdentityOnly(backbone, vehicles)
+    return CoarseToFine(
+        backbone, row.steps, row.attention, profile.state_width, coarse_classes, vehicles
+    )
+
+
+class Network:
+    """A row of the family: fit, embed, and the weights between them.
+
+    start: the weights of stage 0 (None: from scratch). folder: where checkpoint and weights
+    are kept. cache: folder for decoded images, or None to decode every time.
+    """
+
+    def __init__(
+        self, row: Row, profile: Profile, seed: int, folder: Path, *,
+        start: Path | None, key: str, cache: Path | None, precision: str = "float32",
+    ):  # fmt: skip
+        self.row, self.profile, self.seed = row, profile, seed
+        self.folder, self.start, self.key, self.cache = folder, start, key, cache
+        self.precision = precision
+        self.device = training.default_device()
+
+    @property
+    def weights(self) -> Path:
+        """Where the trained network is kept."""
+        return self.folder / "weights.safetensors"
+
+    def fit(self, train: pd.DataFrame) -> list[dict]:
+        """Train on the images that have a coarse label, as the authors' lists do."""
+        train = train[train.coarse_id.notna()]
+        coarse, coarse_names = pd.factorize(train.coarse_id.astype(int), sort=True)
+        fine, vehicles = pd.factorize(train.vehicle_id, sort=True)
+        torch.manual_seed(self.seed)
+        self.model = build(self.row, self.profile, len(coarse_names), len(vehicles))
+        history = []
+        if self.row.method != "untrained":
+            if self.start is not None:
+                load_stage0(self.model, self.start)
+            history = self._train(train, torch.from_numpy(coarse), torch.from_numpy(fine))
+        info = {"row": self.row.slug, "profile": asdict(self.profile), "vehicles": len(vehicles),
+                "coarse_labels": [int(c) for c in coarse_names]}  # fmt: skip
+        save_checkpoint(self.model, info, self.weights)
+        return history
+
+    def _train(self, train: pd.DataFrame, coarse, fine) -> list[dict]:
+        stage = 0 if self.start is None else 1
+        phase = self.profile.stage1 if stage else self.profile.stage0
+        size = self.profile.image_size
+        self.precision = training.choose_precision(
+            self.precision, self.model, size, phase.batch, self.device
+        )
+        return training.train(
+            self.model, self._images(train), coarse, fine, phase,
+            stage=stage, seed=self.seed, checkpoint=self.folder / "checkpoint.pt", key=self.key,
+            device=self.device, precision=self.precision,
+            title=f"{self.row.slug} seed {self.seed}",
+        )  # fmt: skip
+
+    def embed(self, manifest: pd.DataFrame) -> dict[str, np.ndarray]:
+        """o2 float32 [N, H]; o1 [N, H] and attention [N, h, w] where the row has them."""
+        return training.embed(self.model, self._images(manifest), self.device)
+
+    def _images(self, manifest: pd.DataFrame) -> Images:
+        size = self.profile.image_size
+        cache = self.cache and self.cache / f"{manifest.split.iloc[0]}-{size}.npy"
+        return Images(manifest.path, size, cache=cache)
+
+
+def load_stage0(model: nn.Module, weights: Path) -> None:
+    """Take stage 0's backbone, and its identity head where the network is the same."""
+    state = load_file(weights)
+    if not isinstance(model, IdentityOnly):
+        state = {k: v for k, v in state.items() if k.startswith("backbone.")}
+    left = model.load_state_dict(state, strict=False)
+    wrong = [k for k in left.missing_keys if k.startswith("backbone.")] + left.unexpected_keys
+    if wrong:
+        raise ValueError(
+            f"{weights} does not hold this profile's backbone: {', '.join(wrong[:5])} differ. "
+            "Train stage 0 again with the same profile (--force)."
+        )
+
+
+def save_checkpoint(model: nn.Module, info: dict, path: Path) -> None:
+    """Weights as safetensors; `info` says how to build the network again."""
+    with atomic(path) as temporary:
+        state = {k: v.contiguous().cpu() for k, v in model.state_dict().items()}
+        save_file(state, temporary, {"rnnha": json.dumps(info, sort_keys=True)})
+
+
+def load_checkpoint(path: Path) -> tuple[nn.Module, dict]:
+    """The network in evaluation mode, and its info (row, profile, vehicles, coarse_labels).
+
+    Raises ValueError where the file is a safetensors file of something else.
+    """
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata() or {}
+    if "rnnha" not in metadata:
+        raise ValueError(
+            f"{path} holds weights but no rnnha description; expected a file that `rnnha run` "
+            "or `rnnha accept` wrote."
+        )
+    info = json.loads(metadata["rnnha"])
+    fields = {**info["profile"], "stage0": None, "stage1": None}
+    profile = Profile(**{**fields, "widths": tuple(fields["widths"])})
+    model = build(
+        experiments.row(info["row"]), profile, len(info["coarse_labels"]), info["vehicles"]
+    )
+    model.load_state_dict(load_file(path))
+    return model.eval(), info

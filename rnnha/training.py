@@ -1,0 +1,222 @@
+"""The training loop: one loop for every stage and row; resumable, with a history per epoch.
+
+A checkpoint is written after every epoch, by rename. What a batch holds and how it is
+augmented depends only on (seed, stage, epoch, image), so a killed run that starts again
+from the last epoch gives the same numbers as one that was never killed.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from rnnha.data.images import Images, augment, batches, normalise
+from rnnha.experiments import Phase
+from rnnha.models.rnn_ha import Output
+from rnnha.paths import atomic
+
+MEASURES = ("loss", "coarse_loss", "fine_loss", "coarse_accuracy", "fine_accuracy")
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on; the last good state is on disk."""
+
+
+def train(
+    model: nn.Module,
+    images: Images,
+    coarse: Tensor,
+    fine: Tensor,
+    phase: Phase,
+    *,
+    stage: int,
+    seed: int,
+    checkpoint: Path,
+    key: str,
+    device: torch.device,
+    precision: str = "float32",
+    title: str = "",
+) -> list[dict]:
+    """Train `model` in place for one phase; return its history, a dict of numbers per epoch.
+
+    images: N images; coarse, fine: int64 [N] class indices. `checkpoint` is where the state
+    is kept; one with another `key` belongs to other settings and is not used. `precision` is
+    "float32" or "bfloat16" (autocast). Raises TrainingError where the loss is not finite.
+    """
+    model.to(device, memory_format=torch.channels_last).train()
+    optimizer = _optimizer(model, phase)
+    per_epoch = max(1, len(images) // phase.batch)
+    schedule = _schedule(optimizer, phase, per_epoch)
+    history = _resume(checkpoint, key, model, optimizer, schedule)
+    done = len(history)
+    progress = tqdm(
+        range(done, phase.epochs), title, phase.epochs, initial=done, mininterval=5, unit="epoch"
+    )
+    for epoch in progress:
+        began = time.perf_counter()
+        sums = dict.fromkeys(MEASURES, 0.0)
+        # The last, smaller batch is left out: batch normalisation wants full ones.
+        order = np.random.default_rng([seed, stage, epoch]).permutation(len(images))
+        order = order[: per_epoch * phase.batch]
+        for pixels, index in batches(images, order, phase.batch):
+            pixels = augment(
+                pixels, index, seed=seed, epoch=1000 * stage + epoch,
+                flip=phase.flip, shift=phase.shift, jitter=phase.jitter,
+            )  # fmt: skip
+            optimizer.zero_grad(set_to_none=True)
+            with autocast(device, precision):
+                output = model(_to(device, normalise(pixels)))
+                losses = _losses(output, coarse[index].to(device), fine[index].to(device))
+            if not math.isfinite(losses["loss"].item()):
+                raise TrainingError(
+                    f"the loss became {losses['loss'].item()} in epoch {epoch + 1} of "
+                    f"{title or 'the training'}; the state after epoch {epoch} is kept in "
+                    f"{checkpoint}. A lower learning rate ({phase.lr} now) is the usual mend."
+                )
+            losses["loss"].backward()
+            optimizer.step()
+            rate = optimizer.param_groups[0]["lr"]
+            schedule.step()
+            for name, value in losses.items():
+                sums[name] += float(value)
+        row = {name: sums[name] / per_epoch for name in MEASURES}
+        if coarse_is_absent(output):
+            row |= {"coarse_loss": math.nan, "coarse_accuracy": math.nan}
+        history.append(
+            {"stage": stage, "epoch": epoch + 1, **row, "learning_rate": rate,
+             "seconds": time.perf_counter() - began}
+        )  # fmt: skip
+        _save(checkpoint, key, model, optimizer, schedule, history)
+        progress.set_postfix_str(f"loss {row['loss']:.3f}, fine {row['fine_accuracy']:.1%}")
+    return history
+
+
+def coarse_is_absent(output: Output) -> bool:
+    """Whether the network has no coarse head (stage 0, identity only)."""
+    return output.coarse is None
+
+
+def _losses(output: Output, coarse: Tensor, fine: Tensor) -> dict[str, Tensor]:
+    """NLL of both heads, 1 : 1, and the accuracies on this batch."""
+    result = {
+        "fine_loss": F.cross_entropy(output.fine.float(), fine),
+        "fine_accuracy": (output.fine.argmax(1) == fine).float().mean(),
+    }
+    result["loss"] = result["fine_loss"]
+    if not coarse_is_absent(output):
+        result["coarse_loss"] = F.cross_entropy(output.coarse.float(), coarse)
+        result["coarse_accuracy"] = (output.coarse.argmax(1) == coarse).float().mean()
+        result["loss"] = result["coarse_loss"] + result["fine_loss"]
+    return result
+
+
+def _optimizer(model: nn.Module, phase: Phase) -> torch.optim.Optimizer:
+    kinds: dict[str, Callable] = {
+        "sgd": lambda p: torch.optim.SGD(
+            p, phase.lr, momentum=0.9, nesterov=True, weight_decay=phase.weight_decay
+        ),
+        "adam": lambda p: torch.optim.Adam(p, phase.lr, weight_decay=phase.weight_decay),
+        "rmsprop": lambda p: torch.optim.RMSprop(p, phase.lr, weight_decay=phase.weight_decay),
+    }
+    return kinds[phase.optimizer](model.parameters())
+
+
+def _schedule(optimizer, phase: Phase, per_epoch: int) -> torch.optim.lr_scheduler.LRScheduler:
+    steps = per_epoch * phase.epochs
+    if phase.one_cycle:
+        return torch.optim.lr_scheduler.OneCycleLR(optimizer, phase.lr, total_steps=steps + 1)
+    return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+
+
+def _save(checkpoint: Path, key: str, model, optimizer, schedule, history: list[dict]) -> None:
+    state = {
+        "key": key,
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "schedule": schedule.state_dict(),
+        "history": history,
+        "random": torch.get_rng_state(),
+    }
+    with atomic(checkpoint) as temporary:
+        torch.save(state, temporary)
+
+
+def _resume(checkpoint: Path, key: str, model, optimizer, schedule) -> list[dict]:
+    """Put the state of a checkpoint with this key in place; return its history, else []."""
+    if not checkpoint.exists():
+        return []
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    if state["key"] != key:
+        return []
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    schedule.load_state_dict(state["schedule"])
+    torch.set_rng_state(state["random"])
+    return state["history"]
+
+
+@torch.inference_mode()
+def embed(
+    model: nn.Module, images: Images, device: torch.device, batch: int = 64
+) -> dict[str, np.ndarray]:
+    """Outputs of all N images in evaluation mode, float32: o2 [N, H]; o1 and attention
+    [N, h, w] where the network has them."""
+    model.to(device, memory_format=torch.channels_last).eval()
+    parts: dict[str, list[np.ndarray]] = {}
+    for pixels, _ in batches(images, np.arange(len(images)), batch):
+        output = model(_to(device, normalise(pixels)))
+        for name in ("o1", "o2", "attention"):
+            value = getattr(output, name)
+            if value is not None:
+                parts.setdefault(name, []).append(value.float().cpu().numpy())
+    return {name: np.concatenate(values) for name, values in parts.items()}
+
+
+def autocast(device: torch.device, precision: str):
+    """Mixed precision where it was asked for, else a context that does nothing."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def _to(device: torch.device, images: Tensor) -> Tensor:
+    return images.to(device, memory_format=torch.channels_last, non_blocking=True)
+
+
+def default_device() -> torch.device:
+    """A GPU where there is one, else the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def choose_precision(wanted: str, model: nn.Module, size: int, batch: int, device) -> str:
+    """`wanted`, or "float32" where bfloat16 was wanted but a short timing shows no gain.
+
+    On a processor without bfloat16 instructions autocast is about ten times slower than
+    float32, so what the device says it can do is not believed without a measurement.
+    """
+    if wanted == "float32":
+        return wanted
+    seconds = {p: seconds_per_step(model, size, batch, device, p) for p in ("float32", wanted)}
+    return min(seconds, key=seconds.__getitem__)
+
+
+def seconds_per_step(
+    model: nn.Module, size: int, batch: int, device, precision: str = "float32", repeats: int = 3
+) -> float:
+    """Median seconds of a forward and backward pass on random images; weights stay as they are."""
+    model.to(device, memory_format=torch.channels_last).eval()
+    images = _to(device, torch.randn(batch, 3, size, size))
+    times = []
+    for _ in range(repeats + 1):  # the first one warms up
+        began = time.perf_counter()
+        with autocast(device, precision):
+            model(images).fine.float().square().mean().backward()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        times.append(time.perf_counter() - began)
+    model.zero_grad(set_to_none=True)
+    return float(np.median(times[1:]))
