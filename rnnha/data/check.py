@@ -1,0 +1,210 @@
+"""What does this folder hold, is it complete, and what is to be done? (`rnnha check PATH`)"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from rnnha.data import official, own, photographs, vehicleid, veri
+from rnnha.data.benchmark import MASKS, NAMES, Benchmark, how_to_get, load
+from rnnha.data.files import DataError, image_names, some
+from rnnha.data.images import unreadable
+
+SAMPLE = 32  # images decoded of each split
+
+
+@dataclass
+class Report:
+    """What a check found. `str(report)` is for people; `ok` is False when anything is wrong.
+
+    sets: names of the data sets recognised; found, wrong, advice: a line each.
+    """
+
+    path: Path
+    sets: list[str] = field(default_factory=list)
+    found: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    advice: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return bool(self.sets) and not self.wrong
+
+    def __str__(self) -> str:
+        lines = [f"{self.path}: {', '.join(self.sets) or 'no data set recognised'}"]
+        for title, entries in (
+            ("found", self.found),
+            ("missing or wrong", self.wrong),
+            ("what to do", self.advice),
+        ):
+            if entries:
+                lines.append(f"{title}:")
+                lines += [f"  - {entry}" for entry in entries]
+        lines.append("complete and ready to use" if self.ok else "not ready to use")
+        return "\n".join(lines)
+
+
+def check(path: str | Path) -> Report:
+    """Recognise the data sets in a folder (or a CSV manifest) and check each of them.
+
+    Files, counts and labels are checked in full, and an even sample of the images is decoded.
+    Never raises for bad data: the report says what is wrong.
+    """
+    path = Path(path).expanduser()
+    report = Report(path)
+    if path.is_file() and path.suffix.lower() == ".csv":
+        report.sets.append("own set")
+        _check_own(path, report)
+        return report
+    if path.is_file() and path.suffix.lower() == ".mat":
+        _check_label_files([path], report)
+        return report
+    folders = _recognise(path) if path.is_dir() else []
+    for name, folder in folders:
+        report.sets.append(name)
+        _check_set(name, folder.resolve(), report)
+    label_files = sorted(path.glob("*.mat")) if path.is_dir() and not folders else []
+    if label_files:
+        _check_label_files(label_files, report)
+    elif not folders:
+        _explain(path, report)
+    return report
+
+
+def _recognise(path: Path) -> list[tuple[str, Path]]:
+    """(data set, folder of its layout) for `path` itself, else for all up to two folders below.
+
+    Two, because a rendered set's layout lies beside its masks: rendered-veri/VeRi.
+    """
+    if name := _name(path):
+        return [(name, path)]
+    below = sorted([*path.glob("*/"), *path.glob("*/*/")])
+    return [(name, folder) for folder in below if (name := _name(folder))]
+
+
+def _name(folder: Path) -> str | None:
+    rendered = (folder.parent / "images.csv").is_file()
+    prefix = "rendered-" if rendered or folder.parent.name.startswith("rendered-") else ""
+    if any((folder / entry).exists() for part in veri.PARTS.values() for entry in part):
+        return f"{prefix}veri"
+    if (folder / "train_test_split").is_dir() or (folder / "attribute/img2vid.txt").is_file():
+        return f"{prefix}vehicleid"
+    return "photographs" if photographs.image_folders(folder) else None
+
+
+def _check_set(name: str, folder: Path, report: Report) -> None:
+    reader = {"veri": veri, "vehicleid": vehicleid}.get(name.removeprefix("rendered-"))
+    missing = reader.missing_entries(folder) if reader else []
+    if missing:
+        report.wrong += [f"{folder / entry} is missing" for entry in missing]
+        report.advice.append(f"unpack the whole archive again; if you have none: {_how(name)}")
+        return
+    try:
+        benchmark = load(name, folder)
+    except DataError as error:
+        report.wrong.append(str(error))
+        report.advice.append(f"mend what is named above, or take the set anew: {_how(name)}")
+        return
+    _describe(benchmark, report)
+    if benchmark.synthetic:
+        _check_masks(benchmark, report)
+    if name.endswith("veri"):
+        indexes = [n for names in veri.INDEX_FILES.values() for n in names if (folder / n).is_file()]
+        report.found.append(
+            f"{some(indexes)}: as the rule says (same vehicle, other or same camera)"
+            if indexes
+            else "no gt/jk index files; not needed, scoring goes by vehicle and camera"
+        )
+
+
+def _check_own(path: Path, report: Report) -> None:
+    try:
+        _describe(own.read(path), report)
+    except DataError as error:
+        report.wrong.append(str(error))
+        report.advice.append("mend the CSV file; `pydoc rnnha.data.own` describes its columns")
+
+
+def _describe(benchmark: Benchmark, report: Report) -> None:
+    """Counts, labels, notes, and a decoded sample."""
+    sample: list[str] = []
+    for split, rows in benchmark.manifest.groupby("split", sort=False):
+        parts = [f"{len(rows):,} images", f"{rows['vehicle_id'].nunique():,} vehicles"]
+        for column, word in (
+            ("coarse_id", "coarse classes"), ("camera_id", "cameras"), ("track_id", "tracks"),
+        ):  # fmt: skip
+            if rows[column].notna().any():
+                parts.append(f"{rows[column].nunique():,} {word}")
+        report.found.append(f"{split}: {', '.join(parts)}")
+        places = np.unique(np.linspace(0, len(rows) - 1, SAMPLE).round().astype(int))
+        sample += rows["path"].iloc[places].tolist()
+    types = benchmark.manifest["type"].value_counts()
+    if len(types):
+        shown = [f"{name} {count:,}" for name, count in types.items()]
+        report.found.append(f"images per type: {some(shown, 9)}")
+    if benchmark.test_lists:
+        lists = [f"{size:,} ({len(names):,} images)" for size, names in benchmark.test_lists.items()]
+        report.found.append(f"test lists: {', '.join(lists)}")
+    report.found += benchmark.notes
+    unreadable_images = unreadable(sample)
+    report.found.append(f"{len(sample) - len(unreadable_images)} of {len(sample)} images decoded")
+    if unreadable_images:
+        report.wrong += unreadable_images
+        report.advice.append("take the unreadable images from the archive again")
+
+
+def _check_masks(benchmark: Benchmark, report: Report) -> None:
+    manifest = benchmark.manifest
+    tested = {Path(path).stem for path in manifest.loc[manifest["split"] != "train", "path"]}
+    for kind in MASKS:
+        folder = benchmark.root.parent / "masks" / kind
+        present = {Path(name).stem for name in image_names(folder)} if folder.is_dir() else set()
+        absent = sorted(tested - present)
+        report.found.append(f"masks of {kind}: {len(tested) - len(absent):,} of {len(tested):,}")
+        if absent:
+            report.wrong.append(f"{folder}: {len(absent):,} masks are missing: {some(absent)}")
+            report.advice.append("remove the folder and run `make data`")
+
+
+def _check_label_files(paths: list[Path], report: Report) -> None:
+    report.sets.append("the authors' label files")
+    for path in paths:
+        try:
+            table = official.read_list(path)
+        except DataError as error:
+            report.wrong.append(str(error))
+            continue
+        classes = table["coarse_id"].dropna()
+        report.found.append(
+            f"{path.name}: {len(table):,} images, {table['vehicle_class'].nunique():,} vehicles"
+            + (f", {classes.nunique():,} coarse classes" if len(classes) else "")
+        )
+        if 0 < classes.nunique() <= 9:
+            counts: pd.Series = classes.value_counts().sort_index()
+            shown = ", ".join(f"{kind} {count:,}" for kind, count in counts.items())
+            report.found.append(f"{path.name}: images per type: {shown}")
+    report.advice.append(
+        "lists only, without images: put a file into the data set's folder, and it stands in for "
+        "the list or label file that is missing there"
+    )
+
+
+def _explain(path: Path, report: Report) -> None:
+    if not path.exists():
+        report.wrong.append(f"{path} does not exist")
+    elif path.is_dir():
+        entries = sorted(entry.name for entry in path.iterdir())
+        report.wrong.append(f"found {some(entries) or 'an empty folder'}")
+    else:
+        report.wrong.append("a file other than a .csv manifest or one of the authors' .mat lists")
+    report.advice.append(
+        "VeRi-776 has image_train/, name_train.txt, train_label.xml...; VehicleID has image/, "
+        "attribute/, train_test_split/; the photographs lie in images/"
+    )
+    report.advice += [f"{name}: {_how(name)}" for name in NAMES]
+    report.advice.append("your own images: write a CSV manifest with path, vehicle_id, split")
+
+
+def _how(name: str) -> str:
+    return how_to_get(name, Path("data/photographs"))

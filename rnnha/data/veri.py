@@ -1,0 +1,258 @@
+"""VeRi-776: 776 vehicles seen by 20 cameras.
+
+Liu et al., "Large-scale vehicle re-identification in urban surveillance videos", ICME 2016.
+37,778 training images of 576 vehicles; 1,678 queries and 11,579 gallery images of 200 others.
+Rendered-VeRi has the same layout, and is read here too.
+"""
+
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from rnnha.data import official
+from rnnha.data.benchmark import Benchmark, make_manifest
+from rnnha.data.files import DataError, image_names, read_lines, some
+
+TYPES = dict(enumerate("sedan suv van hatchback mpv pickup bus truck estate".split(), start=1))
+COLORS = dict(
+    enumerate("yellow orange green gray red blue white golden brown black".split(), start=1)
+)
+# split -> (folder, list of its images)
+PARTS = {
+    "train": ("image_train", "name_train.txt"),
+    "query": ("image_query", "name_query.txt"),
+    "gallery": ("image_test", "name_test.txt"),
+}
+GRAMMAR = re.compile(r"(?P<vehicle>\d{4})_c(?P<camera>\d{3})_\d{8}_\d+\.jpg")
+# Index files circulate under three spellings.
+INDEX_FILES = {
+    kind: (f"{kind}_index.txt", f"{kind}_image.txt", f"{kind}_index_776.txt")
+    for kind in ("gt", "jk")
+}
+SUV_BY_ERRATUM = (3, 7, 41)  # typeID 0 in version 1.0; the authors' own list has type 2
+
+
+def counts(root: Path) -> dict[str, tuple[int, int]]:
+    """split -> (images, vehicles) of the real set."""
+    return {"train": (37_778, 576), "query": (1_678, 200), "gallery": (11_579, 200)}
+
+
+def missing_entries(root: Path) -> list[str]:
+    """Files and folders that a VeRi folder must have and `root` has not."""
+    has_mat = (root / official.VERI_TRAIN).is_file()
+    required = [entry for part in PARTS.values() for entry in part]
+    required += ["train_label.xml", "test_label.xml"]
+    replaceable = {"name_train.txt", "train_label.xml"} if has_mat else set()
+    return [e for e in required if e not in replaceable and not (root / e).exists()]
+
+
+def read(root: Path, name: str = "veri") -> Benchmark:
+    """Read a folder in VeRi's layout, whatever its size (`load` also checks the counts).
+
+    Raises DataError naming the file at fault.
+    """
+    missing = missing_entries(root)
+    if missing:
+        raise DataError(
+            f"{root}: not a complete VeRi folder, missing: {some(missing, 20)}. "
+            "Unpack the whole archive there"
+        )
+    notes: list[str] = []
+    names = {split: _names(root, split, notes) for split in PARTS}
+    rows = pd.concat([_parse(names[split], root, split) for split in PARTS], ignore_index=True)
+    rows = rows.join(_labels(root, rows, notes))
+    tracks = _tracks(root, rows.loc[rows["split"] == "gallery", "image"], notes)
+    rows["track_id"] = rows["image"].map(tracks).where(rows["split"] != "train")
+    _compare_with_index_files(root, rows)
+    alone = len(set(names["query"]) - set(names["gallery"]))
+    if alone:
+        notes.append(f"{alone:,} query images are not in image_test, where VeRi has them all")
+    return Benchmark(
+        name=name,
+        root=root,
+        manifest=make_manifest(rows, root),
+        protocol="veri",
+        synthetic=name.startswith("rendered"),
+        notes=tuple(notes),
+    )
+
+
+def _names(root: Path, split: str, notes: list[str]) -> list[str]:
+    """Image names of a split in the order of its list, each of them a file of its folder."""
+    folder, listing = PARTS[split]
+    path = root / listing
+    if split == "train" and not path.is_file():
+        path = root / official.VERI_TRAIN
+        names = official.read_list(path)["image"].tolist()
+    else:
+        names = [line for line in read_lines(path) if line]
+    present = image_names(root / folder)
+    absent = [name for name in names if name not in present]
+    if absent:
+        raise DataError(
+            f"{root / folder}: {len(absent):,} of the {len(names):,} images that {path.name} lists "
+            f"are missing: {some(absent)}. Unpack the archive again"
+        )
+    unlisted = len(present) - len(set(names))
+    if unlisted:
+        notes.append(f"{folder}: {unlisted:,} image files that {path.name} does not list; not used")
+    return names
+
+
+def _parse(names: list[str], root: Path, split: str) -> pd.DataFrame:
+    """Vehicle and camera from the file *name*: folders above may look like a vehicle, too."""
+    folder, listing = PARTS[split]
+    matches = [GRAMMAR.fullmatch(name) for name in names]
+    odd = [name for name, match in zip(names, matches, strict=True) if match is None]
+    if odd:
+        raise DataError(
+            f"{root / listing}: not VeRi file names (VVVV_cCCC_FFFFFFFF_B.jpg): {some(odd)}"
+        )
+    prefix = f"{(root / folder).resolve()}/"
+    return pd.DataFrame(
+        {
+            "image": names,
+            "path": [prefix + name for name in names],
+            "vehicle_id": [int(match["vehicle"]) for match in matches],
+            "camera_id": [int(match["camera"]) for match in matches],
+            "split": split,
+        }
+    )
+
+
+def read_label_xml(path: Path) -> pd.DataFrame:
+    """Items of `train_label.xml` or `test_label.xml`: index image name; vehicle, camera, type_id,
+    color_id (Int64).
+
+    The declaration says gb2312, which Python's parser refuses; so decode first, then drop it.
+    """
+    content = path.read_bytes()
+    declared = re.match(rb"\s*(?:\xef\xbb\xbf)?\s*<\?xml[^>]*encoding=[\"']([\w-]+)", content)
+    encoding = declared[1].decode().lower() if declared else "utf-8-sig"
+    encoding = "gb18030" if encoding.startswith("gb") else encoding  # the superset of gb2312
+    try:
+        text = content.decode(encoding, errors="replace")
+        text = re.sub(r"^\s*<\?xml.*?\?>", "", text.lstrip("\ufeff"), count=1, flags=re.DOTALL)
+        items = [item.attrib for item in ElementTree.fromstring(text).iter("Item")]
+        table = pd.DataFrame(
+            {
+                "vehicle": [int(item["vehicleID"]) for item in items],
+                "camera": [int(item["cameraID"].lstrip("cC")) for item in items],
+                "type_id": [int(item["typeID"]) for item in items],
+                "color_id": [int(item["colorID"]) for item in items],
+            },
+            index=pd.Index([item["imageName"] for item in items], dtype="string"),
+            dtype="Int64",
+        )
+    except (ElementTree.ParseError, LookupError, KeyError, ValueError) as error:
+        raise DataError(f"{path}: no VeRi label file ({type(error).__name__}: {error})") from error
+    return table[~table.index.duplicated()]
+
+
+def _labels(root: Path, rows: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """coarse_id, type and color of each row, with the known faults of the label files mended."""
+    if (root / "train_label.xml").is_file():
+        train = read_label_xml(root / "train_label.xml")
+    else:
+        train = official.read_list(root / official.VERI_TRAIN).set_index("image")
+        train = train.rename(columns={"coarse_id": "type_id"})[["type_id"]]
+        notes.append(f"types of the training images from {official.VERI_TRAIN}; colours unknown")
+    labels = pd.concat([train, read_label_xml(root / "test_label.xml")])
+    labels = labels.reindex(rows["image"]).reset_index(drop=True)
+    differs = (labels["vehicle"] != rows["vehicle_id"]) | (labels["camera"] != rows["camera_id"])
+    differs = differs.fillna(False)
+    if differs.any():
+        raise DataError(
+            f"{root}: vehicle or camera in the label XML differs from the file name for "
+            f"{some(rows.loc[differs, 'image'])}"
+        )
+    kind = labels["type_id"].copy()
+    zero = (kind == 0).fillna(False) & rows["vehicle_id"].isin(SUV_BY_ERRATUM)
+    if zero.any():
+        kind[zero] = 2
+        notes.append(f"{zero.sum():,} images with typeID 0 (vehicles 3, 7, 41) are type 2, suv")
+    kind[~kind.isin(TYPES).fillna(False)] = pd.NA
+    table = pd.read_csv(files("rnnha.data") / "veri_types_missing.csv", index_col="image")
+    from_table = rows["image"].map(table["type_id"]).astype("Int64")
+    mended = kind.isna() & from_table.notna() & (rows["split"] == "train")
+    kind[mended] = from_table[mended]
+    if mended.any():
+        notes.append(f"{mended.sum():,} images absent from the label XML: types from the table")
+    unknown = kind.isna() & (rows["split"] == "train")
+    if unknown.any():
+        notes.append(f"{unknown.sum():,} training images have no type; a coarse head drops them")
+    return pd.DataFrame(
+        {"coarse_id": kind, "type": kind.map(TYPES), "color": labels["color_id"].map(COLORS)}
+    )
+
+
+def _tracks(root: Path, gallery: pd.Series, notes: list[str]) -> dict[str, str]:
+    """Gallery image -> track; a track is named by its line's leading name, or its line number."""
+    path = root / "test_track.txt"
+    if not path.is_file():
+        notes.append("test_track.txt not found: no image-to-track scores")
+        return {}
+    known = set(gallery)
+    track_of: dict[str, str] = {}
+    for number, line in enumerate(read_lines(path), start=1):
+        images = line.split()
+        name = f"{number:04d}"
+        if images and not GRAMMAR.fullmatch(images[0]):
+            name, *images = images
+        unknown = [image for image in images if image not in known]
+        again = [image for image in images if image in track_of]
+        if unknown or again:
+            raise DataError(
+                f"{path}, line {number}: "
+                + (f"not in image_test: {some(unknown)}" if unknown else f"twice: {some(again)}")
+            )
+        sources = {image.rsplit("_", 2)[0] for image in images}
+        if len(sources) > 1:
+            raise DataError(
+                f"{path}, line {number}: a track is one vehicle in one camera, "
+                f"found {some(sorted(sources))}"
+            )
+        track_of.update(dict.fromkeys(images, name))
+    if len(track_of) < len(known):
+        notes.append(f"{len(known) - len(track_of):,} gallery images are in no track")
+    return track_of
+
+
+def _compare_with_index_files(root: Path, rows: pd.DataFrame) -> None:
+    """The published answers must be what the rule says: good = same vehicle in another camera,
+    junk = same vehicle in the same camera. Scoring uses the rule; a difference is another set.
+    """
+    query, gallery = (rows[rows["split"] == split] for split in ("query", "gallery"))
+    ids, cameras = gallery["vehicle_id"].to_numpy(), gallery["camera_id"].to_numpy()
+    for kind, spellings in INDEX_FILES.items():
+        path = next((root / name for name in spellings if (root / name).is_file()), None)
+        if path is None:
+            continue
+        lines = read_lines(path)
+        lines += [""] * (len(query) - len(lines))  # trailing queries without an entry
+        if len(lines) != len(query):
+            raise DataError(
+                f"{path}: found {len(lines):,} lines, expected {len(query):,}, one a query"
+            )
+        of_query = zip(query["image"], query["vehicle_id"], query["camera_id"], lines, strict=True)
+        for number, (image, vehicle, camera, line) in enumerate(of_query, start=1):
+            same_camera = cameras == camera
+            wanted = (ids == vehicle) & (same_camera if kind == "jk" else ~same_camera)
+            if _indices(line, path, number) != (np.flatnonzero(wanted) + 1).tolist():
+                raise DataError(
+                    f"{path}, line {number}: the indices for {image} are not the gallery images of "
+                    f"the same vehicle in {'the same' if kind == 'jk' else 'another'} camera. The "
+                    "file belongs to other lists; take it away to go by the rule"
+                )
+
+
+def _indices(line: str, path: Path, number: int) -> Sequence[int]:
+    try:
+        return sorted(int(word) for word in line.split())
+    except ValueError as error:
+        raise DataError(f"{path}, line {number}: expected numbers, found {line[:60]!r}") from error
