@@ -1,0 +1,53 @@
+"""Score anybody's embeddings: an .npy file and a CSV manifest, nothing of this project's models."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from rnnha import protocols
+from rnnha.data import own
+from rnnha.data.benchmark import DataError
+
+
+def score_files(embeddings: Path, manifest: Path, draws: Path | None = None) -> pd.DataFrame:
+    """Per-query scores (see `protocols.score`) of stored embeddings.
+
+    embeddings: .npy of numbers [N, D], row i for row i of the manifest below its header.
+    manifest: CSV as described in `rnnha.data.own`; image files need not exist.
+    draws: folder to keep VehicleID's draws in; by default they are drawn again, alike each time.
+
+    Raises DataError when a file is unreadable, the counts differ, or an image without a camera
+    is both query and gallery (it would find itself).
+    """
+    benchmark = own.read(Path(manifest), images=False)
+    vectors = _load(Path(embeddings))
+    rows = benchmark.manifest
+    if len(vectors) != len(rows):
+        raise DataError(f"{embeddings}: {len(vectors):,} embeddings, but {manifest} has "
+                        f"{len(rows):,} images; expected one row for each, in the same order")
+    if not set(rows["split"]) & {"query", "test"}:
+        raise DataError(f"{manifest}: no test images; expected split query and gallery, or test")
+    itself = set(benchmark.query["path"]) & set(benchmark.gallery["path"])
+    if itself and benchmark.protocol == "cross-camera":
+        raise DataError(f"{manifest}: {len(itself):,} images are both query and gallery and would "
+                        f"find themselves, such as {min(itself)}; give camera_id, so that they "
+                        "count as junk, or take them out of the gallery")
+    row = pd.Series(range(len(rows)), index=pd.MultiIndex.from_frame(rows[["path", "split"]]))
+
+    def embed(images: pd.DataFrame) -> np.ndarray:
+        return vectors[row.loc[pd.MultiIndex.from_frame(images[["path", "split"]])].to_numpy()]
+
+    return protocols.score(benchmark, embed=embed, draws=draws)
+
+
+def _load(path: Path) -> np.ndarray:
+    try:
+        vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: not readable as .npy ({error}); "
+                        "save a [N, D] array with numpy.save") from error
+    if not isinstance(vectors, np.ndarray) or vectors.ndim != 2 or vectors.dtype.kind not in "fiu":
+        found = f"{vectors.dtype} {vectors.shape}" if isinstance(vectors, np.ndarray) else "an .npz"
+        raise DataError(f"{path}: found {found}; expected an .npy of numbers [N, D]")
+    return vectors
