@@ -41,7 +41,7 @@ class Report:
             if entries:
                 lines.append(f"{title}:")
                 lines += [f"  - {entry}" for entry in entries]
-        lines.append("complete and ready to use" if self.ok else "not ready to use")
+        lines.append("nothing wrong" if self.ok else "not ready to use")
         return "\n".join(lines)
 
 
@@ -62,8 +62,14 @@ def check(path: str | Path) -> Report:
         return report
     folders = _recognise(path) if path.is_dir() else []
     for name, folder in folders:
+        part = Report(folder)
+        _check_set(name, folder.resolve(), part)
         report.sets.append(name)
-        _check_set(name, folder.resolve(), report)
+        prefix = f"{name}: " if len(folders) > 1 else ""
+        for ours, theirs in (
+            (report.found, part.found), (report.wrong, part.wrong), (report.advice, part.advice),
+        ):  # fmt: skip
+            ours += [prefix + line for line in theirs]
     label_files = sorted(path.glob("*.mat")) if path.is_dir() and not folders else []
     if label_files:
         _check_label_files(label_files, report)
@@ -110,7 +116,8 @@ def _check_set(name: str, folder: Path, report: Report) -> None:
     if benchmark.synthetic:
         _check_masks(benchmark, report)
     if name.endswith("veri"):
-        indexes = [n for names in veri.INDEX_FILES.values() for n in names if (folder / n).is_file()]
+        spellings = [name for names in veri.INDEX_FILES.values() for name in names]
+        indexes = [name for name in spellings if (folder / name).is_file()]
         report.found.append(
             f"{some(indexes)}: as the rule says (same vehicle, other or same camera)"
             if indexes
@@ -144,7 +151,8 @@ def _describe(benchmark: Benchmark, report: Report) -> None:
         shown = [f"{name} {count:,}" for name, count in types.items()]
         report.found.append(f"images per type: {some(shown, 9)}")
     if benchmark.test_lists:
-        lists = [f"{size:,} ({len(names):,} images)" for size, names in benchmark.test_lists.items()]
+        sizes = {size: len(names) for size, names in benchmark.test_lists.items()}
+        lists = [f"{size} vehicles ({images:,} images)" for size, images in sizes.items()]
         report.found.append(f"test lists: {', '.join(lists)}")
     report.found += benchmark.notes
     unreadable_images = unreadable(sample)
