@@ -61,14 +61,15 @@ def training_curves(history: pd.DataFrame, title: str) -> Figure:
 
     `history` has columns method, seed, step (epochs counted through the stages), stage and
     coarse_loss, fine_loss (nats), coarse_accuracy, fine_accuracy (percent); a head that a stage
-    does not train is NaN there. Lines are means over seeds, bands one standard deviation. Dotted
-    verticals stand where a method's next stage begins.
+    does not train is NaN there. Lines are means over seeds, bands one standard deviation. A dotted
+    vertical stands where a next stage begins.
     """
     panels = {"coarse_loss": "loss, coarse head", "fine_loss": "loss, fine head",
               "coarse_accuracy": "train accuracy, coarse head, %",
               "fine_accuracy": "train accuracy, fine head, %"}
     palette = colours(list(history["method"].unique()))
-    changes = history[history.groupby(["method", "seed"])["stage"].diff() > 0]["step"].unique()
+    # Where a stage begins: the first step of each stage but the first.
+    changes = sorted(history.groupby("stage")["step"].min())[1:]
     with _style():
         figure = Figure(figsize=(11, 7), layout="constrained")
         for ax, (column, label) in zip(figure.subplots(2, 2, sharex=True).flat, panels.items(),

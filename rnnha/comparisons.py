@@ -1,0 +1,128 @@
+"""Differences between rows, paired by query, and the sentence that says what they support.
+
+docs/analysis.md names the one primary comparison and the rule; this is that rule.
+"""
+
+from dataclasses import dataclass
+
+from rnnha.experiments import row
+from rnnha.layout import Layout, layout_of, published
+from rnnha.results import Results
+from rnnha.statistics import paired_difference
+
+# The row of interest and those it is compared with; the first is primary on PRIMARY_DATASET, by
+# mAP, image-to-image, with o2. All the rest is exploratory.
+SUBJECT, OTHERS = "rnn-ha", ("rnn-h", "fc-ha", "two-heads", "rnn-ha-unguided")
+PRIMARY_DATASET = "rendered-veri"
+MINIMUM_SEEDS = 3
+
+
+@dataclass(frozen=True)
+class Difference:
+    """SUBJECT minus another row, in percentage points, over the seeds that both have."""
+
+    minus: str
+    test_size: str
+    protocol: str
+    metric: str
+    value: float
+    low: float
+    high: float
+    smallest: float  # true difference that these data would show with 80 % probability
+    by_seed: tuple[float, ...]
+    n_vehicles: int
+    primary: bool
+
+    @property
+    def verdict(self) -> int:
+        """+1: the data support SUBJECT; -1: they support the other row; 0: they cannot tell."""
+        if len(self.by_seed) < MINIMUM_SEEDS:
+            return 0
+        if self.low > 0 and min(self.by_seed) > 0:
+            return 1
+        if self.high < 0 and max(self.by_seed) < 0:
+            return -1
+        return 0
+
+
+def difference(results: Results, minus: str, protocol: str, test_size: str,
+               metric: str) -> Difference | None:
+    """SUBJECT minus the row `minus`, or None where the two have no seed in common."""
+    ours = results.by_seed(SUBJECT, protocol, test_size, metric)
+    theirs = results.by_seed(minus, protocol, test_size, metric)
+    if ours is None or theirs is None:
+        return None
+    seeds = ours.columns.intersection(theirs.columns)
+    if seeds.empty:
+        return None
+    ours, theirs = ours[seeds], theirs[seeds]
+    theirs = theirs.reindex(ours.index)
+    vehicles = ours.index.get_level_values("vehicle_id").to_numpy()
+    found = paired_difference(ours.mean(axis=1).to_numpy(), theirs.mean(axis=1).to_numpy(),
+                              vehicles)
+    main = layout_of(results.dataset)
+    return Difference(
+        minus, test_size, protocol, metric, found.estimate, found.low, found.high,
+        found.smallest, tuple((ours - theirs).mean()), found.n_vehicles,
+        primary=(results.dataset, minus, protocol, metric)
+        == (PRIMARY_DATASET, OTHERS[0], main.protocol, "mAP"),
+    )
+
+
+def differences(results: Results) -> list[Difference]:
+    """SUBJECT minus each of OTHERS, by every protocol that it was scored with; primary first."""
+    metrics = layout_of(results.dataset).metrics
+    pairs = results.pairs(SUBJECT)
+    pairs.sort(key=lambda pair: (pair[0] != layout_of(results.dataset).protocol, pair))
+    found = [difference(results, minus, protocol, size, metric)
+             for protocol, size in pairs for metric in metrics for minus in OTHERS]
+    return [d for d in found if d is not None]
+
+
+def conclusion(results: Results) -> str:
+    """What the data support in SUBJECT minus OTHERS[0], and what they could have shown.
+
+    By mAP (VehicleID: top-1 of the largest test list). Only `rendered-veri` holds the primary
+    comparison; elsewhere the sentence begins with "Exploratory".
+    """
+    layout = layout_of(results.dataset)
+    size, metric = list(layout.sizes)[-1], layout.metrics[0]
+    found = difference(results, OTHERS[0], layout.protocol, size, metric)
+    subject, other = row(SUBJECT).title, row(OTHERS[0]).title
+    if found is None:
+        return f"{subject} and {other} have not both been run on {layout.title} yet."
+    return sentence(found, layout, subject, other)
+
+
+def sentence(found: Difference, layout: Layout, subject: str, other: str) -> str:
+    """The sentence of a difference, in the same words whichever way it goes."""
+    verdict = {1: f"The data support {subject}.",
+               -1: f"The data support {other}.",
+               0: "The data cannot tell the two apart."}[found.verdict]
+    if len(found.by_seed) < MINIMUM_SEEDS:
+        verdict += f" (Fewer than {MINIMUM_SEEDS} seeds: no conclusion is drawn from an interval.)"
+    place = f"{layout.title}{' (rendered, synthetic)' if layout.synthetic else ''}"
+    kind = "Primary comparison" if found.primary else "Exploratory"
+    where = "" if found.test_size == "test" else f", {found.test_size} vehicles"
+    seeds = ", ".join(f"{d:+.2f}" for d in found.by_seed)
+    return (
+        f"{kind}, {place}{where}: {subject} minus {other} is {found.value:+.2f} points of "
+        f"{label(found.metric)} ({found.protocol}, o2; 95 % interval {found.low:+.2f} to "
+        f"{found.high:+.2f} over {found.n_vehicles} test vehicles; seed by seed {seeds}). "
+        f"{verdict} The smallest difference they could have shown is {found.smallest:.2f} points "
+        f"(2.8 standard errors: found with 80 % probability by a test at 5 %). "
+        f"{_paper(layout, found, subject, other)}"
+    )
+
+
+def _paper(layout: Layout, found: Difference, subject: str, other: str) -> str:
+    numbers = published(layout, found.test_size, found.metric)
+    gap = numbers[subject] - numbers[other]
+    real = layout.published + ("" if found.test_size == "test"
+                               else f" ({layout.sizes[found.test_size]} vehicles)")
+    return f"The paper reports {gap:+.2f} on {real}."
+
+
+def label(metric: str) -> str:
+    """A metric as it is written in tables: top1 -> top-1."""
+    return metric.replace("top", "top-")

@@ -1,0 +1,116 @@
+"""The committed reference: take over the small files of one's runs, and compare runs with it."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from rnnha.comparisons import label
+from rnnha.experiments import table_rows
+from rnnha.layout import TABLES, layout_of
+from rnnha.paths import DATA, atomic
+from rnnha.results import describe, runs, side_car_vehicles
+
+# metrics.csv comes last: a reference is complete when it is there, like a run.
+SMALL_FILES = ("config.json", "env.json", "history.csv", "per_query.csv.gz", "attention.csv",
+               "metrics.csv")  # fmt: skip
+SAME, WITHIN, DIFFERS, ABSENT = "same", "within 2 sd", "DIFFERS", "not run"
+# Tables print one decimal, the CSVs two: a difference below that is none.
+PRINTED = 0.005
+
+KEYS = ["test_size", "protocol", "metric"]
+
+
+def accept(run_root: Path, reference_root: Path, data_root: Path = DATA) -> list[Path]:
+    """Copy the small text files of every finished run into the reference; return the folders.
+
+    A run appears whole or not at all: the old metrics.csv goes first, the new one comes last.
+    For rendered sets `vehicles.csv` (type, model, paint of each test vehicle) is written from the
+    side-car, so that the figures need no images. Nothing else in the reference is touched.
+    """
+    accepted = []
+    for metrics in sorted(Path(run_root).glob("*/*/seed*/metrics.csv")):
+        folder = metrics.parent
+        target = Path(reference_root) / folder.relative_to(run_root)
+        (target / "metrics.csv").unlink(missing_ok=True)
+        for name in SMALL_FILES:
+            if (folder / name).exists():
+                with atomic(target / name) as temporary:
+                    shutil.copyfile(folder / name, temporary)
+            else:
+                (target / name).unlink(missing_ok=True)
+        accepted.append(target)
+    for dataset in sorted({folder.parents[1].name for folder in accepted}):
+        if (vehicles := side_car_vehicles(Path(data_root) / dataset / "images.csv")) is not None:
+            with atomic(Path(reference_root) / dataset / "vehicles.csv") as temporary:
+                vehicles.to_csv(temporary, index=False, lineterminator="\n")
+    return accepted
+
+
+def compare_with_reference(run_root: Path, reference_root: Path) -> pd.DataFrame:
+    """Every number of the reference beside the one of the runs, averaged over their common seeds.
+
+    Columns dataset, method, test_size, protocol, metric, reference, ours, sd, n_seeds, verdict:
+    `same` where key and hardware of all these runs match and all values are equal; else
+    `within 2 sd` of the reference's mean, sd over all its seeds (or equal as printed); else
+    `DIFFERS`. `not run` where no run is there to compare.
+    """
+    rows = []
+    for dataset in TABLES:
+        for slug, title, _ in table_rows(dataset):
+            reference = runs(reference_root, dataset, slug)
+            if reference:
+                frame = _compare(runs(run_root, dataset, slug), reference)
+                rows.append(frame.assign(dataset=dataset, method=title))
+    columns = ["dataset", "method", *KEYS, "reference", "ours", "sd", "n_seeds", "verdict"]
+    return pd.concat(rows, ignore_index=True)[columns] if rows else pd.DataFrame(columns=columns)
+
+
+def _compare(ours: dict[int, Path], reference: dict[int, Path]) -> pd.DataFrame:
+    """All numbers of one row of a table."""
+    common = sorted(ours.keys() & reference.keys())
+    expected = pd.concat({seed: _numbers(reference[seed]) for seed in reference}, axis=1)
+    frame = pd.DataFrame({"reference": expected[common or list(reference)].mean(axis=1),
+                          "sd": expected.std(axis=1, ddof=1)})  # fmt: skip
+    frame["n_seeds"] = len(common)
+    if not common:
+        return frame.assign(ours=np.nan, verdict=ABSENT).reset_index()
+    found = pd.concat({seed: _numbers(ours[seed]) for seed in common}, axis=1).reindex(frame.index)
+    frame["ours"] = found.mean(axis=1)
+    alike = all(describe(ours[seed]) == describe(reference[seed]) for seed in common)
+    equal = (found == expected[common]).all(axis=1)
+    near = (frame["ours"] - frame["reference"]).abs() <= 2 * frame["sd"].fillna(0) + PRINTED
+    frame["verdict"] = np.select([frame["ours"].isna(), equal & alike, near],
+                                 [ABSENT, SAME, WITHIN], DIFFERS)
+    return frame.reset_index()
+
+
+def _numbers(folder: Path) -> pd.Series:
+    """metrics.csv, averaged over its trials; indexed by KEYS."""
+    frame = pd.read_csv(folder / "metrics.csv", dtype={"test_size": str})
+    return frame.groupby(KEYS)["value"].mean()
+
+
+def lines(comparison: pd.DataFrame) -> list[str]:
+    """The comparison for reading: a line a number of the tables, the further ones counted."""
+    if comparison.empty:
+        return ["There is no reference to compare with."]
+    text, further = [], []
+    for dataset, frame in comparison.groupby("dataset", sort=False):
+        layout = layout_of(dataset)
+        shown = (frame["protocol"] == layout.protocol) & frame["metric"].isin(layout.metrics)
+        further.append(frame[~shown])
+        text.append(f"{dataset} ({layout.protocol}), ours and reference, mean over common seeds:")
+        for row in frame[shown].itertuples():
+            size = "" if row.test_size == "test" else f"{row.test_size:>5}"
+            ours = "" if pd.isna(row.ours) else f"{row.ours:.2f}"
+            text.append(f"  {row.method:<28}{size} {label(row.metric):<6} {ours:>6}  "
+                        f"{row.reference:>6.2f}  {row.verdict}")
+    counts = pd.concat(further)["verdict"].value_counts()
+    if not counts.empty:
+        text.append("Further numbers (other protocols and metrics): "
+                    + ", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items())) + ".")
+    total = comparison["verdict"].value_counts()
+    text.append("All: " + ", ".join(f"{n} {v}" for v, n in sorted(total.items())) + ".")
+    return text

@@ -1,0 +1,216 @@
+"""The poster's two tables, rebuilt from finished runs; beside them all the exploratory numbers.
+
+What is primary, what exploratory, and how intervals are made is fixed in docs/analysis.md. Tables
+need only the small text files of runs: no images, no weights, no torch.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from rnnha import comparisons
+from rnnha.experiments import row, table_rows
+from rnnha.layout import (
+    TABLES,
+    Layout,
+    html_page,
+    layout_of,
+    markdown_page,
+    number,
+    poster_page,
+    published,
+)
+from rnnha.paths import atomic
+from rnnha.protocols import METRICS
+from rnnha.reference import compare_with_reference, lines
+from rnnha.results import Results, runs
+from rnnha.statistics import interval
+
+COLUMNS = ["method", "test_size", "metric", "paper", "ours", "sd", "ci_low", "ci_high", "n_seeds",
+           "protocol"]  # fmt: skip
+EXPLORATORY = ["quantity", "method", "minus", "test_size", "metric", "protocol", "ours", "sd",
+               "ci_low", "ci_high", "smallest", "n_seeds", "n_vehicles", "role"]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Table:
+    """A data set's results. `rows` has COLUMNS, `exploratory` has EXPLORATORY; percent."""
+
+    dataset: str
+    title: str
+    notes: tuple[str, ...]
+    rows: pd.DataFrame
+    exploratory: pd.DataFrame
+    conclusion: str
+
+
+def build(dataset: str, source: Path) -> Table:
+    """Table of a data set from a folder of runs (`results/runs` or `results/reference`).
+
+    Rows not built or not run have the paper's number and empty cells. Raises KeyError for a data
+    set without a table, ResultsError where the runs of one row do not belong together.
+    """
+    layout, results = layout_of(dataset), Results(source, dataset)
+    paper = {(size, metric): published(layout, size, metric)
+             for size in layout.sizes for metric in layout.metrics}
+    rows = [
+        {"method": title, "test_size": size, "metric": metric,
+         "paper": paper[size, metric].get(title, np.nan),
+         **_number(results, slug, layout.protocol, size, metric)}
+        for slug, title, _ in table_rows(dataset)
+        for size, metric in paper
+    ]
+    title = f"{layout.title}: the paper's table, rebuilt"
+    if layout.synthetic:
+        title += " on rendered (synthetic) images; not comparable with the paper"
+    return Table(dataset, title, _notes(layout), _frame(rows, COLUMNS),
+                 exploratory(results), comparisons.conclusion(results))
+
+
+def conclusion(dataset: str, source: Path) -> str:
+    """The sentence of the primary comparison (see `comparisons.conclusion`)."""
+    return comparisons.conclusion(Results(source, dataset))
+
+
+def write(table: Table, folder: Path) -> list[Path]:
+    """Write <dataset>.csv, .md, .html and <dataset>-exploratory.csv, .md; return their paths.
+
+    Equal results give equal bytes. The CSVs are tidy, the pages laid out like the poster.
+    """
+    layout, name = layout_of(table.dataset), table.dataset
+    controls = [title for _, title, kind in table_rows(name) if kind == "control"]
+    page = poster_page(table.rows, layout, controls)
+    heading = f"{layout.title}{' (rendered, synthetic)' if layout.synthetic else ''}: "
+    contents = {
+        f"{name}.csv": _csv(table.rows),
+        f"{name}.md": markdown_page(table.title, page, table.notes, table.conclusion),
+        f"{name}.html": html_page(table.title, page, table.notes, table.conclusion),
+        f"{name}-exploratory.csv": _csv(table.exploratory),
+        f"{name}-exploratory.md": markdown_page(
+            heading + "differences, and scores by other protocols",
+            _exploratory_page(table.exploratory), _EXPLORATORY_NOTES),
+    }
+    for file, text in contents.items():
+        with atomic(Path(folder) / file) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
+    return [Path(folder) / file for file in contents]
+
+
+def write_all(source: Path, results_root: Path) -> list[Path]:
+    """Tables (`tables/`) and figures (`figures/`) of every data set; return their paths.
+
+    The rendered sets' tables are always written; those of the real sets where runs exist.
+    """
+    from rnnha.figures import figures  # the tables alone need no drawing
+
+    written = []
+    for dataset in TABLES:
+        ran = any(runs(source, dataset, slug) for slug, _, _ in table_rows(dataset))
+        if ran or layout_of(dataset).synthetic:
+            written += write(build(dataset, source), Path(results_root) / "tables")
+        if ran:
+            written += figures(dataset, source, Path(results_root) / "figures")
+    return written
+
+
+def comparison_text(run_root: Path, reference_root: Path) -> str:
+    """How one's runs compare with the reference, number by number, for reading."""
+    return "\n".join(lines(compare_with_reference(run_root, reference_root)))
+
+
+def exploratory(results: Results) -> pd.DataFrame:
+    """All paired differences (the primary one among them, so marked), then each row's scores by
+    every protocol and metric that the main table does not show."""
+    layout = layout_of(results.dataset)
+    rows = [
+        {"quantity": "difference", "method": row(comparisons.SUBJECT).title,
+         "minus": row(d.minus).title, "test_size": d.test_size, "metric": d.metric,
+         "protocol": d.protocol, "ours": d.value, "sd": _sd(d.by_seed), "ci_low": d.low,
+         "ci_high": d.high, "smallest": d.smallest, "n_seeds": len(d.by_seed),
+         "n_vehicles": d.n_vehicles, "role": "primary" if d.primary else "exploratory"}
+        for d in comparisons.differences(results)
+    ]
+    for slug, title, _ in table_rows(results.dataset):
+        for protocol, size in results.pairs(slug):
+            in_table = protocol == layout.protocol
+            for metric in METRICS if in_table else layout.metrics:
+                if not (in_table and metric in layout.metrics):
+                    rows.append({"quantity": "score", "method": title, "test_size": size,
+                                 "metric": metric, "role": "exploratory",
+                                 **_number(results, slug, protocol, size, metric)})
+    return _frame(rows, EXPLORATORY)
+
+
+def _number(results: Results, slug: str, protocol: str, size: str, metric: str) -> dict:
+    """Mean and sd over seeds, and the interval over vehicles; empty where there is no run."""
+    table = results.by_seed(slug, protocol, size, metric)
+    if table is None:
+        return {"n_seeds": 0}
+    vehicles = table.index.get_level_values("vehicle_id").to_numpy()
+    found = interval(table.mean(axis=1).to_numpy(), vehicles)
+    return {"ours": found.estimate, "sd": _sd(table.mean()), "ci_low": found.low,
+            "ci_high": found.high, "n_seeds": table.shape[1], "n_vehicles": found.n_vehicles,
+            "protocol": protocol}
+
+
+def _sd(seeds) -> float:
+    return float(np.std(list(seeds), ddof=1)) if len(seeds) > 1 else np.nan
+
+
+def _frame(rows: list[dict], columns: list[str]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows).reindex(columns=columns)
+    for column in {"n_seeds", "n_vehicles"} & set(columns):
+        frame[column] = frame[column].astype("Int64")
+    return frame
+
+
+def _csv(frame: pd.DataFrame) -> str:
+    return frame.to_csv(index=False, float_format="%.2f", lineterminator="\n")
+
+
+def _exploratory_page(frame: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame({
+        "what": [f"{r.method} minus {r.minus}" if r.quantity == "difference" else r.method
+                 for r in frame.itertuples()],
+        "test": frame["test_size"],
+        "protocol": frame["protocol"],
+        "metric": frame["metric"].map(comparisons.label, na_action="ignore"),
+        "ours": [number(r.ours, r.sd, r.ci_low, r.ci_high) for r in frame.itertuples()],
+        "smallest": ["" if pd.isna(s) else f"{s:.1f}" for s in frame["smallest"]],
+        "seeds": frame["n_seeds"],
+        "role": frame["role"],
+    })
+
+
+_EXPLORATORY_NOTES = (
+    "Named beforehand as exploratory (docs/analysis.md), without correction for their number: an "
+    "interval or two off 0 among so many is expected by chance. The one primary comparison is "
+    "marked.",
+    "Percent, or percentage points for differences: mean ± standard deviation over seeds "
+    "[95 % interval over test vehicles].",
+    "smallest: the smallest true difference these data would show with 80 % probability "
+    "(2.8 standard errors).",
+    "Without a suffix the embedding is o2. image-to-image AP is the rectangle; mAP-trapezoid is "
+    "that of VeRi's authors. Suffixes: [o1], [o1,o2] another embedding; (front), (rear) queries "
+    "and gallery of that view only.",
+)
+
+
+def _notes(layout: Layout) -> tuple[str, ...]:
+    notes = [
+        "paper: as printed on the poster, measured on the real "
+        f"{layout.published}; which scoring protocol it used is not stated.",
+        f"ours: {layout.protocol}, embedding o2; mean ± standard deviation over seeds [95 % "
+        "interval over test vehicles, by bootstrap]; percent.",
+        "An empty cell is a system not built or not run.",
+    ]
+    if layout.synthetic:
+        notes.append("All images are rendered (synthetic): these numbers say how the methods "
+                     "compare with one another here, not how they compare with the paper.")
+    if any(ours != paper for ours, paper in layout.sizes.items()):
+        pairs = ", ".join(f"{ours} beside {paper}" for ours, paper in layout.sizes.items())
+        notes.append(f"The rendered set's test lists are smaller than VehicleID's; the paper's "
+                     f"numbers stand beside ours by the list's place: {pairs} vehicles.")
+    return tuple(notes)

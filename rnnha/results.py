@@ -1,0 +1,126 @@
+"""Read finished runs: their per-query values, histories and what they ran on.
+
+A source is a folder that holds `<dataset>/<experiment>/seed<k>/`: `results/runs` (one's own) or
+`results/reference` (the committed small files). A run counts when its `metrics.csv` is there.
+Reading needs no images, no weights and no torch.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from rnnha.paths import DATA, REFERENCE
+from rnnha.protocols import METRICS, read_per_query, values
+
+
+class ResultsError(ValueError):
+    """Runs that cannot be put into one table; the message says which and why."""
+
+
+def runs(source: Path, dataset: str, experiment: str) -> dict[int, Path]:
+    """Folders of the finished runs, by seed, in ascending order."""
+    found = (Path(source) / dataset / experiment).glob("seed*/metrics.csv")
+    return dict(sorted((int(file.parent.name.removeprefix("seed")), file.parent) for file in found))
+
+
+class Results:
+    """The finished runs of one data set, read once each.
+
+    `queries(experiment)`: per-query rows of all seeds, with a column `seed` and one a metric.
+    """
+
+    def __init__(self, source: Path, dataset: str):
+        self.source, self.dataset = Path(source), dataset
+        self._read: dict[str, pd.DataFrame | None] = {}
+
+    def queries(self, experiment: str) -> pd.DataFrame | None:
+        """Per-query values of every finished run of a row; None where there is none."""
+        if experiment not in self._read:
+            frames = []
+            for seed, folder in runs(self.source, self.dataset, experiment).items():
+                frame = read_per_query(folder / "per_query.csv.gz")
+                frame = frame[frame["first_rank"] > 0]  # without a good match: not scored
+                scores = {metric: values(frame, metric) for metric in METRICS}
+                frames.append(frame.assign(seed=seed, **scores))
+            self._read[experiment] = pd.concat(frames, ignore_index=True) if frames else None
+        return self._read[experiment]
+
+    def pairs(self, experiment: str) -> list[tuple[str, str]]:
+        """(protocol, test size) pairs that a row was scored with, sorted."""
+        frame = self.queries(experiment)
+        if frame is None:
+            return []
+        return sorted(set(zip(frame["protocol"], frame["test_size"], strict=True)))
+
+    def by_seed(self, experiment: str, protocol: str, test_size: str,
+                metric: str) -> pd.DataFrame | None:
+        """Values [queries x seeds] in percent, or None where the row has no such number.
+
+        The index is (vehicle_id, trial, query): a gallery draw of VehicleID is a trial, and a
+        query's value in another trial is a value of its own. Raises ResultsError where the seeds
+        of a row were not scored on the same queries.
+        """
+        frame = self.queries(experiment)
+        if frame is None:
+            return None
+        frame = frame[(frame["protocol"] == protocol) & (frame["test_size"] == test_size)]
+        if frame.empty:
+            return None
+        table = frame.pivot(index=["vehicle_id", "trial", "query"], columns="seed", values=metric)
+        if table.isna().any(axis=None):
+            raise ResultsError(
+                f"{self.source / self.dataset / experiment}: the seeds were not scored on the "
+                f"same queries ({protocol}, test size {test_size}). Run the stale seeds again "
+                f"(`make status` names them)."
+            )
+        return table
+
+
+def describe(folder: Path) -> tuple[str, str]:
+    """(content key, hardware) of a run, from its config.json and env.json."""
+    key = json.loads((folder / "config.json").read_text())["key"]
+    return key, json.loads((folder / "env.json").read_text())["hardware"]
+
+
+def history(source: Path, dataset: str, titles: dict[str, str]) -> pd.DataFrame:
+    """Training histories of the rows `titles` (slug -> title) as `plots.training_curves` wants.
+
+    Rows that start from stage 0, a run of its own, go on at the epoch after its last.
+    """
+    frames = []
+    for slug, title in titles.items():
+        for seed, folder in runs(source, dataset, slug).items():
+            try:
+                frame = pd.read_csv(folder / "history.csv")
+            except pd.errors.EmptyDataError:
+                continue  # nothing was trained: oracles, colour histogram, untrained network
+            frame[["coarse_accuracy", "fine_accuracy"]] *= 100
+            frames.append(frame.assign(method=title, seed=seed, step=frame["epoch"]))
+    if not frames:
+        return pd.DataFrame()
+    whole = pd.concat(frames, ignore_index=True)
+    before = whole.loc[whole["stage"] == 0, "epoch"].max()
+    whole.loc[whole["stage"] > 0, "step"] += 0 if np.isnan(before) else int(before)
+    return whole
+
+
+def vehicles(dataset: str, source: Path) -> pd.DataFrame | None:
+    """vehicle_id, type, model, paint of the test vehicles; None for sets that do not tell.
+
+    Read from the source or the reference, else from the side-car of the unpacked set.
+    """
+    for folder in (Path(source), REFERENCE):
+        if (file := folder / dataset / "vehicles.csv").exists():
+            return pd.read_csv(file)
+    return side_car_vehicles(DATA / dataset / "images.csv")
+
+
+def side_car_vehicles(side_car: Path) -> pd.DataFrame | None:
+    """One row a test vehicle of a rendered set's images.csv; None where there is no such file."""
+    if not side_car.exists():
+        return None
+    images = pd.read_csv(side_car, keep_default_na=False)
+    test = images.loc[images["split"] != "train", ["vehicle_id", "type", "model", "paint"]]
+    return test.drop_duplicates().sort_values("vehicle_id", ignore_index=True)
