@@ -249,16 +249,18 @@ def analyse(
 
 
 def _swap_test(model, benchmark, pixels, outputs, cues, seed) -> list[tuple]:
-    names = np.array([Path(path).name for path in pixels.paths])
+    names = [Path(path).name for path in pixels.paths]
     embeddings = {"own": outputs["o2"]}
     for name, maps in replacements(outputs["attention"], cues, seed).items():
         embeddings[name] = swap(model, pixels, maps)
     rows = []
     for name, o2 in embeddings.items():
-        label = f" [swap: {name}]"
-        per_query = protocols.score(benchmark, (names, o2), label=label, primary_only=True)
-        metrics = protocols.summarise(per_query).query("metric in ['mAP', 'top1']")
-        means = metrics.groupby(["test_size", "metric"], sort=False)["value"].mean()
+        embed = protocols.by_name(names, o2)
+        per_query = protocols.score(benchmark, embed=embed, label=f"swap: {name}")
+        metrics = protocols.summarise(per_query)
+        primary = ~metrics["protocol"].str.startswith("image-to-track")
+        chosen = metrics[primary & metrics["metric"].isin(["mAP", "top1"])]
+        means = chosen.groupby(["test_size", "metric"], sort=False)["value"].mean()
         rows += [(name, "retrieval", size, metric, v) for (size, metric), v in means.items()]
     if cues is not None:
         without = int((cues.sum((1, 2)) == 0).sum())

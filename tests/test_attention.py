@@ -1,10 +1,13 @@
 """Grad-CAM, localisation scores and the swap test, each against something worked out elsewhere."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from sklearn.metrics import roc_auc_score
+from tiny_set import tiny_veri
 
 from rnnha import attention
 from rnnha.data.images import Images, normalise
@@ -244,3 +247,52 @@ def test_swap_gives_each_image_the_map_in_its_place(pixels):
     with pytest.raises(ValueError, match="9 maps for 5"):
         attention.swap(Reader(), pixels, own_maps(9))
 
+
+
+# --- the whole table ----------------------------------------------------------------------------
+
+
+def analysed(benchmark, model):
+    paths = benchmark.gallery["path"]
+    pixels = Images(paths, SIZE)
+    with torch.no_grad():
+        output = model(batch_of(pixels))
+    outputs = {k: v.numpy() for k, v in output._asdict().items() if v is not None}
+    table, cams = attention.analyse(model, benchmark, pixels, outputs)
+    values = table.set_index(["map", "reference", "metric"])["value"].sort_index()
+    assert values.index.is_unique and cams.shape == (15, CELLS, CELLS)
+    return values, outputs, pixels
+
+
+def test_the_table_holds_chance_for_uniform_and_the_swaps_as_scored_by_hand(tmp_path):
+    benchmark, model = tiny_veri(tmp_path), network()
+    model.attention.w4.weight.data *= 100
+    values, outputs, pixels = analysed(benchmark, model)
+    uniform = values["uniform", "cues"]
+    assert uniform["mass_ratio"] == pytest.approx(1) and uniform["auc"] == 0.5
+    assert uniform["pointing"] == pytest.approx(uniform["pointing_chance"])
+    for name in ("attention", "gradcam", "uniform"):  # vehicle 1, in three cameras, has no cue
+        assert (values[name, "cues", "n_images"], values[name, "cues", "n_left_out"]) == (12, 3)
+    assert values["cues", "retrieval", "n_without_cue"] == 3
+
+    gallery = benchmark.gallery
+    for name, o2 in (("own", outputs["o2"]), ("uniform", attention.swap(
+            model, pixels, np.full((15, CELLS, CELLS), 1 / CELLS**2)))):  # fmt: skip
+        unit = o2 / np.linalg.norm(o2, axis=1, keepdims=True)
+        first = []
+        for query in np.flatnonzero(gallery.camera_id == 1):
+            own = (gallery.vehicle_id == gallery.vehicle_id[query]).to_numpy()
+            counted = ~(own & (gallery.camera_id == 1).to_numpy())  # junk: also the image itself
+            first.append(own[np.where(counted, unit @ unit[query], -2).argmax()])
+        assert values[name, "retrieval", "top1"] == pytest.approx(100 * np.mean(first))
+
+
+def test_networks_without_attention_and_sets_without_masks_give_what_they_have(tmp_path):
+    benchmark = tiny_veri(tmp_path)
+    plain = IdentityOnly(SmallVGGM((4, 6, 8)), 7).eval()
+    values, *_ = analysed(benchmark, plain)
+    assert set(values.index.get_level_values("map")) == {"gradcam", "uniform"}
+    assert set(values.index.get_level_values("reference")) == {"cues", "vehicle"}
+    values, *_ = analysed(replace(benchmark, synthetic=False), network())
+    assert set(values.index.get_level_values("reference")) == {"retrieval"}
+    assert "cues" not in values.index.get_level_values("map")
