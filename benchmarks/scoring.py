@@ -13,13 +13,10 @@ here, and all then differ in the scoring alone. `--write` keeps the table in res
 
 import argparse
 import csv
-import resource
-import subprocess
 import sys
-import tempfile
 import time
+import tracemalloc
 from collections.abc import Callable
-from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -99,10 +96,8 @@ def compare(name: str, case, repeats: int, python_scorer: bool) -> list[dict]:
                      {"torchreid (Python)": torchreid_ranking}, rows[0]["seconds"])
     end_to_end = race(name, "from embeddings", repeats, (case,), {
         "rnnha": ours, "fast-reid (Cython)": fastreid})
-    with tempfile.TemporaryDirectory() as folder:
-        np.savez(Path(folder) / "case.npz", **case)
-        for row, scorer in zip(end_to_end, ("ours", "fastreid"), strict=True):
-            row["extra_mb"] = peak_memory(scorer, Path(folder) / "case.npz")
+    for row, scorer in zip(end_to_end, (ours, fastreid), strict=True):
+        row["extra_mb"] = peak_memory(scorer, case)
     return rows + end_to_end
 
 
@@ -122,21 +117,13 @@ def race(name: str, task: str, repeats: int, given: tuple,
             for scorer, taken in seconds.items()]
 
 
-def peak_memory(scorer: str, case: Path) -> float:
-    """Megabytes that scoring adds to a fresh process that holds the embeddings."""
-    command = [sys.executable, __file__, "--memory-of", scorer, str(case)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-
-def measure_memory(scorer: str, path: str) -> None:
-    with np.load(path) as stored:
-        case = dict(stored)
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    warm = {key: value[:64] for key, value in case.items()}
-    {"ours": ours, "fastreid": fastreid}[scorer](warm)  # libraries and BLAS buffers are not ours
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    {"ours": ours, "fastreid": fastreid}[scorer](case)
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / unit)
+def peak_memory(score: Callable[[dict], float], case) -> float:
+    """Megabytes of arrays that scoring holds at its peak, beyond the embeddings."""
+    tracemalloc.start()
+    score(case)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak / 2**20
 
 
 def main() -> None:
@@ -144,11 +131,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="BLAS threads of every scorer")
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--write", action="store_true", help=f"keep {TABLE.relative_to(ROOT)}")
-    parser.add_argument("--memory-of", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     with threadpool_limits(arguments.threads):
-        if arguments.memory_of:
-            return measure_memory(*arguments.memory_of)
         rows = compare("VeRi 1678 x 11579", veri_like(), arguments.repeats, python_scorer=True)
         rows += compare("VehicleID 17377 x 2400", vehicleid_like(), arguments.repeats, False)
     show(rows)
