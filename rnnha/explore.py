@@ -241,7 +241,7 @@ def explorer(dataset: str, experiment: str = "rnn-ha", seed: int = 0) -> widgets
     def offer_images() -> None:
         rows = open_run(sets.value, *methods.value).images
         names = rows.index[rows["vehicle_id"] == vehicles.value]
-        offer(images, {name: name for name in names})
+        offer(images, {name: name for name in sorted(names)})
 
     def draw() -> None:
         stream = BytesIO()

@@ -74,6 +74,12 @@ class Pair(NamedTuple):
         return plots.pair_figure(a, map_a, b, map_b, self.text)
 
 
+def save_figure(pair: Pair, path: Path) -> None:
+    """Save `pair.figure()`; the suffix decides the format."""
+    with atomic(path) as temporary:
+        pair.figure().savefig(temporary, dpi=120)
+
+
 @torch.inference_mode()
 def compare(image_a: Path | str, image_b: Path | str, checkpoint: Path = CHECKPOINT) -> Pair:
     """How alike two pictures of vehicles are, by a trained RNN-HA.

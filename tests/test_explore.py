@@ -123,8 +123,8 @@ def test_widgets_follow_each_other_and_draw_once_a_change(run, monkeypatch):
     vehicles.value = 4
     assert [name[:4] for name in images.options] == ["0004"] * CAMERAS
     assert drawn[1:] == [("rendered-veri", "rnn-ha", 0, images.value, 0.5)]
-    images.value = "0004_c003_00000001_0.png"
+    images.value = chosen = images.options[-1]
     methods.value = ("identity-only", 0)
     strength.value = 0.9
-    assert drawn[-1] == ("rendered-veri", "identity-only", 0, "0004_c003_00000001_0.png", 0.9)
+    assert drawn[-1] == ("rendered-veri", "identity-only", 0, chosen, 0.9)
     assert len(drawn) == 5 and picture.value != before

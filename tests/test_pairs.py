@@ -69,6 +69,8 @@ def test_the_figure_holds_both_pictures_and_maps(tmp_path, files):
     np.testing.assert_array_equal(shown[0], pair.images[0])
     np.testing.assert_array_equal(shown[1], pair.images[1])
     assert len(shown) == 4
+    pairs.save_figure(pair, tmp_path / "pair.png")
+    assert Image.open(tmp_path / "pair.png").width > 400
 
 
 def test_what_cannot_be_compared_is_named(tmp_path, files):
