@@ -106,18 +106,7 @@ def unit(vectors: ArrayLike, names: Sequence[str] | None = None, what: str = "")
 
     Raises ValueError, naming the first row that holds NaN or infinity.
     """
-    vectors = np.array(vectors, dtype=np.float32)
-    if vectors.ndim != 2:
-        raise ValueError(f"{what} embeddings have shape {vectors.shape}; expected [N, D]")
-    norms = np.sqrt(np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64))
-    if not np.isfinite(norms).all():
-        row = int(np.flatnonzero(~np.isfinite(norms))[0])
-        name = f" ({names[row]})" if names is not None else ""
-        raise ValueError(f"{what} embedding {row}{name} holds NaN or infinity; "
-                         "a network that diverged gives these: look at its training loss")
-    norms[norms == 0] = 1
-    vectors /= norms.astype(np.float32)[:, None]
-    return vectors
+    return _normalise(np.array(vectors, dtype=np.float32), names, what)
 
 
 def euclidean(query: NDArray, gallery: NDArray) -> NDArray[np.float32]:
@@ -172,7 +161,7 @@ def _negative_cosines(query, gallery, n_query: int, order: NDArray, query_names,
     _expect(len(query) == n_query, "query embeddings", len(query), n_query)
     _expect(len(gallery) == len(order), "gallery embeddings", len(gallery), len(order))
     names = None if gallery_names is None else np.asarray(gallery_names)[order]
-    gallery = unit(gallery[order], names, "gallery")
+    gallery = _normalise(gallery[order].astype(np.float32, copy=False), names, "gallery")
     _expect(query.ndim == 2 and query.shape[1] == gallery.shape[1],
             "shape of the query embeddings", query.shape, f"[Q, {gallery.shape[1]}]")
     gallery *= -1
@@ -182,6 +171,21 @@ def _negative_cosines(query, gallery, n_query: int, order: NDArray, query_names,
         return unit(query[rows], names, "query") @ gallery.T
 
     return block
+
+
+def _normalise(vectors: NDArray, names: Sequence[str] | None, what: str) -> NDArray:
+    """`unit` in place."""
+    if vectors.ndim != 2:
+        raise ValueError(f"{what} embeddings have shape {vectors.shape}; expected [N, D]")
+    norms = np.sqrt(np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64))
+    if not np.isfinite(norms).all():
+        row = int(np.flatnonzero(~np.isfinite(norms))[0])
+        name = f" ({names[row]})" if names is not None else ""
+        raise ValueError(f"{what} embedding {row}{name} holds NaN or infinity; "
+                         "a network that diverged gives these: look at its training loss")
+    norms[norms == 0] = 1
+    vectors /= norms.astype(np.float32)[:, None]
+    return vectors
 
 
 def _given(distances, n_query: int, n_gallery: int) -> DistanceBlock:
