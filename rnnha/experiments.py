@@ -4,6 +4,7 @@ This is the only source of names: a row's slug is its folder, make target and co
 name; its title is the table row (the poster's own words) and the figure legend.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 DATASETS = ("veri", "vehicleid", "rendered-veri", "rendered-vehicleid", "photographs")
@@ -177,6 +178,30 @@ def _lookup(table: dict, name: str, what: str):
 def runnable(dataset: str) -> list[Row]:
     """The built rows of a data set's table, in table order."""
     return [r for r in table_rows_of(dataset) if r.method]
+
+
+def seeded(row: Row) -> bool:
+    """Whether a row's numbers depend on the seed; one run is enough where they do not."""
+    return row.method not in ("color-histogram", "oracle")
+
+
+def needs_stage0(row: Row) -> bool:
+    """Whether a row starts from the weights of the seed's stage 0."""
+    return row.method in ("network", "identity-only") and row is not STAGE0
+
+
+def targets(
+    datasets: Iterable[str], slugs: Iterable[str] | None, seeds: Iterable[int]
+) -> list[tuple[str, str, int]]:
+    """(data set, row, seed) of every run that the tables want, stage 0 first."""
+    result, chosen, seeds = [], slugs and [row(slug) for slug in slugs], tuple(seeds)
+    for dataset in datasets:
+        rows = [r for r in runnable(dataset) if chosen is None or r in chosen]
+        if any(needs_stage0(r) for r in rows):
+            rows.insert(0, STAGE0)
+        for r in rows:
+            result += [(dataset, r.slug, seed) for seed in (seeds if seeded(r) else seeds[:1])]
+    return result
 
 
 def table_rows_of(dataset: str) -> list[Row]:

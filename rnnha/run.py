@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rnnha import attention, experiments, keys, protocols
+from rnnha import experiments, keys, protocols, retrieval
 from rnnha.data.benchmark import Benchmark, load
 from rnnha.data.subset import fewer_vehicles, hold_out, names_of
 from rnnha.experiments import Profile, Row
@@ -19,9 +19,7 @@ from rnnha.methods.color_histogram import ColorHistogram
 from rnnha.methods.network import Network
 from rnnha.methods.oracle import Oracle
 from rnnha.paths import DATA, atomic, run_dir
-
-FRONT = ("front", "front-left", "front-right")
-REAR = ("rear", "rear-left", "rear-right")
+from rnnha.training import HISTORY
 
 
 def run(
@@ -55,10 +53,8 @@ def run(
 
     config = describe(row, scale, benchmark, seed)
     start = None
-    if row.method in ("network", "identity-only") and row is not experiments.STAGE0:
-        stage0 = run(
-            "stage0", dataset, seed, profile, holdout=holdout, precision=precision
-        )  # fmt: skip
+    if experiments.needs_stage0(row):
+        stage0 = run("stage0", dataset, seed, profile, holdout=holdout, precision=precision)
         start = stage0 / "weights.safetensors"
         # A stage 0 that was trained anew makes what started from the old one stale.
         config["stage0"] = json.loads((stage0 / "config.json").read_text())["key"]
@@ -71,7 +67,7 @@ def run(
     environment = keys.environment() | {"precision": getattr(method, "precision", None)}
     _write_json(folder / "config.json", config | {"key_parts": parts, "key": key})
     _write_json(folder / "env.json", environment)
-    _write_csv(folder / "history.csv", pd.DataFrame(history))
+    _write_csv(folder / "history.csv", pd.DataFrame(history, columns=HISTORY))
     if "attention" in tables:
         _write_csv(folder / "attention.csv", tables["attention"])
     protocols.write_per_query(tables["per_query"], folder / "per_query.csv.gz")
@@ -152,14 +148,17 @@ def _score(method, row: Row, benchmark: Benchmark, folder: Path) -> dict[str, pd
     test = test_images(benchmark)
     names = names_of(test).to_numpy(str)
     outputs = method.embed(test)
-    frames = [protocols.score(benchmark, (names, outputs["o2"]))]
+    frames = [protocols.score(benchmark, embed=protocols.by_name(names, outputs["o2"]))]
     tables = {}
-    if row.kind == "paper" or row.slug in ("two-heads", "rnn-ha-unguided"):
+    if row.method == "network":
         frames += _explore(benchmark, names, outputs)
-    if row.method == "network" and row.attention != "uniform" and benchmark.synthetic:
-        tables["attention"], outputs["gradcam"] = attention.analyse(
-            method.model, benchmark, test, outputs
-        )
+        if row.attention != "uniform" and benchmark.synthetic:
+            # Grad-CAM brings OpenCV along: seconds that the other rows need not wait.
+            from rnnha import attention
+
+            tables["attention"], outputs["gradcam"] = attention.analyse(
+                method.model, benchmark, method.images(test), outputs
+            )
     with atomic(folder / "embeddings.npz") as temporary:
         np.savez(temporary, names=names, **outputs)
     return tables | {"per_query": pd.concat(frames, ignore_index=True)}
@@ -167,24 +166,18 @@ def _score(method, row: Row, benchmark: Benchmark, folder: Path) -> dict[str, pd
 
 def _explore(benchmark: Benchmark, names: np.ndarray, outputs: dict) -> list[pd.DataFrame]:
     """The exploratory scores: the other embeddings, and views from one side only."""
-    both = np.hstack([_unit(outputs["o1"]), _unit(outputs["o2"])])
+    embeddings = {
+        "o1": outputs["o1"],
+        "o1,o2": np.hstack([retrieval.unit(outputs["o1"]), retrieval.unit(outputs["o2"])]),
+    }
     frames = [
-        protocols.score(benchmark, (names, both), label=" [o1,o2]", primary_only=True),
-        protocols.score(benchmark, (names, outputs["o1"]), label=" [o1]", primary_only=True),
+        protocols.score(benchmark, embed=protocols.by_name(names, vectors), label=label)
+        for label, vectors in embeddings.items()
     ]
     if benchmark.synthetic:
-        for side, views in (("front", FRONT), ("rear", REAR)):
-            frames.append(
-                protocols.score(
-                    benchmark, (names, outputs["o2"]), label=f" ({side})", views=views,
-                    primary_only=True,
-                )
-            )  # fmt: skip
+        own = protocols.by_name(names, outputs["o2"])
+        frames += [protocols.score(benchmark, embed=own, view=v) for v in protocols.VIEWS]
     return frames
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 
 def _write_csv(path: Path, frame: pd.DataFrame) -> None:

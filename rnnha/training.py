@@ -22,6 +22,7 @@ from rnnha.models.rnn_ha import Output
 from rnnha.paths import atomic
 
 MEASURES = ("loss", "coarse_loss", "fine_loss", "coarse_accuracy", "fine_accuracy")
+HISTORY = ("stage", "epoch", *MEASURES, "learning_rate", "seconds")
 
 
 class TrainingError(RuntimeError):
@@ -84,7 +85,7 @@ def train(
             rate = optimizer.param_groups[0]["lr"]
             schedule.step()
             for name, value in losses.items():
-                sums[name] += float(value)
+                sums[name] += value.item()
         row = {name: sums[name] / per_epoch for name in MEASURES}
         if coarse_is_absent(output):
             row |= {"coarse_loss": math.nan, "coarse_accuracy": math.nan}
@@ -93,7 +94,7 @@ def train(
              "seconds": time.perf_counter() - began}
         )  # fmt: skip
         _save(checkpoint, key, model, optimizer, schedule, history)
-        progress.set_postfix_str(f"loss {row['loss']:.3f}, fine {row['fine_accuracy']:.1%}")
+        progress.set_postfix_str(f"loss {row['loss']:.3f}, fine {row['fine_accuracy']:.1%}", False)
     return history
 
 

@@ -75,17 +75,18 @@ class Network:
             self.precision, self.model, size, phase.batch, self.device
         )
         return training.train(
-            self.model, self._images(train), coarse, fine, phase,
+            self.model, self.images(train), coarse, fine, phase,
             stage=stage, seed=self.seed, checkpoint=self.folder / "checkpoint.pt", key=self.key,
             device=self.device, precision=self.precision,
-            title=f"{self.row.slug} seed {self.seed}",
+            title=f"{self.folder.parents[1].name} {self.row.slug} seed {self.seed}",
         )  # fmt: skip
 
     def embed(self, manifest: pd.DataFrame) -> dict[str, np.ndarray]:
         """o2 float32 [N, H]; o1 [N, H] and attention [N, h, w] where the row has them."""
-        return training.embed(self.model, self._images(manifest), self.device)
+        return training.embed(self.model, self.images(manifest), self.device)
 
-    def _images(self, manifest: pd.DataFrame) -> Images:
+    def images(self, manifest: pd.DataFrame) -> Images:
+        """The manifest's images at the profile's size."""
         size = self.profile.image_size
         cache = self.cache and self.cache / f"{manifest.split.iloc[0]}-{size}.npy"
         return Images(manifest.path, size, cache=cache)

@@ -5,23 +5,22 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from rnnha.protocols import oracle_distance
+
 
 class Oracle:
     """Distance 0 where all the known columns agree, else 1; ties are broken by the protocol.
 
-    labels: one row an image, indexed by image name. Raises KeyError for a missing column.
+    labels: what can be known, one row an image, indexed by image name.
     """
 
     def __init__(self, labels: pd.DataFrame, columns: Sequence[str]):
-        self.codes = labels.groupby(list(columns), dropna=False).ngroup()
+        self.labels = labels
+        self.compare = oracle_distance(columns)
 
     def fit(self, train: pd.DataFrame) -> list[dict]:
         return []
 
     def distance(self, query: pd.DataFrame, gallery: pd.DataFrame) -> np.ndarray:
-        q, g = (self.codes.loc[_names(frame)].to_numpy() for frame in (query, gallery))
-        return (q[:, None] != g[None, :]).astype(np.float32)
-
-
-def _names(frame: pd.DataFrame) -> pd.Series:
-    return frame.path.map(lambda path: path.rsplit("/", 1)[-1])
+        """float32 [Q, G]; the frames are manifest rows with the image's file name as `name`."""
+        return self.compare(query.join(self.labels, on="name"), gallery.join(self.labels, on="name"))

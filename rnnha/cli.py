@@ -1,0 +1,200 @@
+"""The command line: `rnnha COMMAND`, each a thin call into the package."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rnnha import __version__, experiments
+from rnnha.paths import ASSETS, REFERENCE, RESULTS
+
+CHECKPOINT = ASSETS / "rnn_ha_rendered.safetensors"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; an expected error is one clear line and exit code 1."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.call(options) or 0
+    except KeyboardInterrupt:
+        print("rnnha: interrupted; the same command goes on from the last epoch", file=sys.stderr)
+        return 130
+    except (ValueError, RuntimeError, OSError) as error:
+        print(f"rnnha: {error}", file=sys.stderr)
+    except KeyError as error:  # its text is the repr of the message
+        print(f"rnnha: {error.args[0]}", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rnnha", description="Coarse-to-fine vehicle re-identification (RNN-HA, ACCV 2018)."
+    )
+    parser.add_argument("--version", action="version", version=f"rnnha {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, call: Callable, help: str, example: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(
+            name, help=help, description=help, epilog=f"Example:  {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        sub.set_defaults(call=call)
+        return sub
+
+    sub = command("data", _data, "Unpack the shipped rendered sets.", "rnnha data")
+
+    sub = command("check", _check, "Say which data set a folder holds, and whether it is whole.",
+                  "rnnha check data/VeRi")  # fmt: skip
+    sub.add_argument("path", type=Path, help="folder of a data set, or a CSV manifest")
+
+    sub = command("render", _render, "Render a set, or one vehicle of it, anew (needs mitsuba).",
+                  "rnnha render rendered-veri --out build/render --vehicles 1 2")  # fmt: skip
+    sub.add_argument("set", choices=("rendered-veri", "rendered-vehicleid"))
+    sub.add_argument("--out", type=Path, required=True, help="folder to write into")
+    sub.add_argument("--vehicles", type=int, nargs="+", help="only these vehicles")
+    sub.add_argument("--limit", type=int, help="only so many images, spread over the set")
+    sub.add_argument("--workers", type=int, default=2, help="processes side by side (2)")
+
+    sub = command("run", _run, "Train and score one row of the tables.",
+                  "rnnha run rnn-ha --dataset rendered-veri --seed 0")  # fmt: skip
+    sub.add_argument("experiment", help=", ".join(r.slug for r in experiments.ROWS if r.method))
+    sub.add_argument("--dataset", default="rendered-veri", help="a name, or a CSV manifest")
+    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--profile", default="rendered", choices=sorted(experiments.PROFILES))
+    sub.add_argument("--holdout", action="store_true",
+                     help="test on a fifth of the training vehicles, to choose settings")
+    sub.add_argument("--precision", default="float32", choices=("float32", "bfloat16"),
+                     help="bfloat16 is used only where a short timing shows a gain")
+    sub.add_argument("--force", action="store_true", help="train again although it is complete")
+
+    sub = command("score", _score, "Score anybody's embeddings by the project's protocols.",
+                  "rnnha score --embeddings a.npy --manifest m.csv")  # fmt: skip
+    sub.add_argument("--embeddings", type=Path, required=True,
+                     help="float32 [N, D], a row for each row of the manifest")
+    sub.add_argument("--manifest", type=Path, required=True,
+                     help="CSV with the columns path, vehicle_id, split, camera_id")
+
+    sub = command("compare", _compare, "Say how alike two pictures of vehicles are.",
+                  "rnnha compare A.jpg B.jpg --figure pair.png")  # fmt: skip
+    sub.add_argument("images", type=Path, nargs=2, metavar="IMAGE")
+    sub.add_argument("--checkpoint", type=Path, default=CHECKPOINT)
+    sub.add_argument("--figure", type=Path, default=Path("pair.png"))
+
+    sub = command("tables", _tables, "Rebuild tables and figures from small results.",
+                  "rnnha tables --source reference")  # fmt: skip
+    sub.add_argument("--source", choices=("runs", "reference"), default="reference")
+    sub.add_argument("--compare", action="store_true",
+                     help="compare the runs with the committed reference, number by number")
+
+    sub = command("status", _status, "Say which runs are complete, unfinished, stale or missing.",
+                  "rnnha status --plan")  # fmt: skip
+    sub.add_argument("--datasets", nargs="+", default=["rendered-veri", "rendered-vehicleid"])
+    sub.add_argument("--rows", nargs="+", help="only these rows")
+    sub.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    sub.add_argument("--profile", default="rendered", choices=sorted(experiments.PROFILES))
+    sub.add_argument("--plan", action="store_true", help="time a step and tell the minutes left")
+    sub.add_argument("--jobs", type=int, default=2, help="runs side by side, for the plan (2)")
+    sub.add_argument("--targets", action="store_true", help="for make: 'dataset row seed' a line")
+
+    sub = command("accept", _accept, "Take finished runs as the reference; write the checkpoint.",
+                  "rnnha accept")  # fmt: skip
+
+    sub = command("notebook", _notebook, "Execute a notebook; a failed one leaves nothing behind.",
+                  "rnnha notebook notebooks/02_train.ipynb build/02.ipynb -p seed 0")  # fmt: skip
+    sub.add_argument("notebook", type=Path)
+    sub.add_argument("out", type=Path)
+    sub.add_argument("-p", dest="parameters", nargs=2, action="append", default=[],
+                     metavar=("NAME", "VALUE"))
+
+    sub = command("report", _report, "Export executed notebooks to one page that opens offline.",
+                  "rnnha report")  # fmt: skip
+    return parser
+
+
+# The imports are in the commands: `rnnha tables` must not wait for torch, nor `--help` for either.
+
+
+def _data(options) -> None:
+    from rnnha.rendering.dataset import unpack
+
+    for line in unpack():
+        print(line)
+
+
+def _check(options) -> int:
+    from rnnha.data.check import check
+
+    report = check(options.path)
+    print(report.text)
+    return 0 if report.ok else 1
+
+
+def _render(options) -> None:
+    from rnnha.rendering.dataset import render
+
+    render(options.set, options.out, vehicles=options.vehicles, limit=options.limit,
+           workers=options.workers)  # fmt: skip
+
+
+def _run(options) -> None:
+    from rnnha.run import run
+
+    folder = run(options.experiment, options.dataset, options.seed, options.profile,
+                 holdout=options.holdout, force=options.force,
+                 precision=options.precision)  # fmt: skip
+    print(f"{folder / 'metrics.csv'}")
+
+
+def _score(options) -> None:
+    from rnnha.protocols import score_files
+
+    print(score_files(options.embeddings, options.manifest).to_string(index=False))
+
+
+def _compare(options) -> None:
+    from rnnha import pairs
+
+    pair = pairs.compare(*options.images, options.checkpoint)
+    pairs.save_figure(pair, options.figure)
+    print(f"{pair.text}\n{options.figure}")
+
+
+def _tables(options) -> None:
+    from rnnha import report
+
+    if options.compare:
+        print(report.comparison_text(RESULTS / "runs", REFERENCE))
+        return
+    source = REFERENCE if options.source == "reference" else RESULTS / "runs"
+    for path in report.write_all(source, RESULTS):
+        print(path)
+
+
+def _status(options) -> None:
+    wanted = experiments.targets(options.datasets, options.rows, options.seeds)
+    if options.targets:
+        print("\n".join(f"{dataset} {row} {seed}" for dataset, row, seed in wanted))
+        return
+    from rnnha import status
+
+    print(status.plan(wanted, options.profile, options.jobs) if options.plan
+          else status.text(wanted, options.profile))  # fmt: skip
+
+
+def _accept(options) -> None:
+    from rnnha import accept
+
+    for line in accept.accept():
+        print(line)
+
+
+def _notebook(options) -> None:
+    from rnnha.notebooks import execute
+
+    execute(options.notebook, options.out, dict(options.parameters))
+
+
+def _report(options) -> None:
+    from rnnha.notebooks import report
+
+    print(report())

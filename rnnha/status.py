@@ -1,0 +1,100 @@
+"""What is complete, unfinished, stale or missing; and how long the rest will take."""
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+from rnnha import experiments, keys, training
+from rnnha.data.benchmark import Benchmark, load
+from rnnha.experiments import Profile
+from rnnha.methods.network import build
+from rnnha.paths import run_dir
+from rnnha.run import describe, prepared
+
+Target = tuple[str, str, int]  # data set, row, seed
+
+# Scoring, attention maps and the start of a process, as a share of the training time: measured
+# over the runs of the reference.
+BESIDE_TRAINING = 0.25
+SECONDS_WITHOUT_TRAINING = 20
+
+
+def text(targets: Sequence[Target], profile: str) -> str:
+    """One line a run: data set, row, seed, and its state."""
+    scale = experiments.profile(profile)
+    lines = [f"{d:20} {r:20} seed {s}  {state(d, r, s, scale)}" for d, r, s in targets]
+    return "\n".join(lines)
+
+
+def state(dataset: str, slug: str, seed: int, profile: Profile) -> str:
+    """"complete", "missing", "unfinished", or "stale: ..." with what has changed since."""
+    folder = run_dir(Path(dataset).stem, slug, seed)
+    if not (folder / "metrics.csv").exists():
+        return "unfinished: goes on from a checkpoint" if _started(folder) else "missing"
+    config = json.loads((folder / "config.json").read_text())
+    changed = [
+        part for part, now in _key_now(dataset, slug, seed, profile).items()
+        if config["key_parts"][part] != now
+    ]  # fmt: skip
+    if not changed:
+        return "complete"
+    return f"stale: {' and '.join(changed)} changed since; FORCE=1 trains again"
+
+
+def _started(folder: Path) -> bool:
+    return (folder / "checkpoint.pt").exists()
+
+
+def _key_now(dataset: str, slug: str, seed: int, profile: Profile) -> dict[str, str]:
+    row, benchmark = experiments.row(slug), _benchmark(dataset, profile)
+    config = describe(row, profile, benchmark, seed)
+    if experiments.needs_stage0(row):
+        stage0 = run_dir(benchmark.name, "stage0", seed) / "config.json"
+        config["stage0"] = json.loads(stage0.read_text())["key"] if stage0.exists() else None
+    return keys.key_parts(config, benchmark.manifest)
+
+
+@cache
+def _benchmark(dataset: str, profile: Profile) -> Benchmark:
+    return prepared(load(dataset), profile)
+
+
+def plan(targets: Sequence[Target], profile: str, jobs: int) -> str:
+    """The runs that are left and the minutes they will take, from a step timed now."""
+    scale = experiments.profile(profile)
+    left = [t for t in targets if not (run_dir(*t) / "metrics.csv").exists()]
+    if not left:
+        return f"All {len(targets)} runs are complete; nothing to train."
+    frame = pd.DataFrame(left, columns=["dataset", "row", "seed"])
+    per_image = _seconds_per_image(scale)
+    frame["minutes"] = [_seconds(d, r, scale, per_image) / 60 for d, r, _ in left]
+    summary = frame.groupby(["dataset", "row"], sort=False).agg(
+        runs=("seed", "size"), minutes=("minutes", "sum")
+    )
+    total = frame.minutes.sum() / jobs
+    return (
+        f"Plan: {len(left)} of {len(targets)} runs are left "
+        f"({1 / per_image:.0f} training images a second on one core, timed now)\n"
+        f"{summary.to_string(float_format='%.1f')}\n"
+        f"About {total:.0f} minutes with {jobs} runs side by side."
+    )
+
+
+def _seconds_per_image(profile: Profile) -> float:
+    batch = profile.stage1.batch
+    model = build(experiments.row("rnn-ha"), profile, 10, 200)
+    device = training.default_device()
+    return training.seconds_per_step(model, profile.image_size, batch, device) / batch
+
+
+def _seconds(dataset: str, slug: str, profile: Profile, per_image: float) -> float:
+    row = experiments.row(slug)
+    if row.method not in ("network", "identity-only"):
+        return SECONDS_WITHOUT_TRAINING
+    phase = profile.stage0 if row is experiments.STAGE0 else profile.stage1
+    images = int(_benchmark(dataset, profile).train.coarse_id.notna().sum())
+    training_time = images * phase.epochs * per_image
+    return training_time * (1 + BESIDE_TRAINING) + SECONDS_WITHOUT_TRAINING

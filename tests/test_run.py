@@ -1,0 +1,205 @@
+"""Runs from end to end on a tiny set of one's own: complete or absent, and resumable."""
+
+import csv
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from rnnha import experiments, training
+from rnnha.cli import main
+from rnnha.data.images import Images
+from rnnha.methods.network import build, load_checkpoint
+from rnnha.paths import ROOT
+from rnnha.run import run
+
+VEHICLES, CAMERAS = 24, 4
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory) -> Path:
+    """A CSV set of 24 "vehicles", faint colours under noise; the first 16 are for training."""
+    folder = tmp_path_factory.mktemp("tiny")
+    rng = np.random.default_rng(0)
+    with open(folder / "tiny.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "vehicle_id", "coarse_id", "camera_id", "split"])
+        for vehicle in range(VEHICLES):
+            colour = 128 + rng.normal(0, 12, 3)
+            for camera in range(CAMERAS):
+                noise = rng.normal(0, 60, (40, 50, 3)) + rng.normal(0, 5, 3)
+                name = f"{vehicle:04d}_{camera}.png"
+                picture = np.clip(colour + noise, 0, 255).astype(np.uint8)
+                Image.fromarray(picture).save(folder / name)
+                split = "train" if vehicle < 16 else "query" if camera == 0 else "gallery"
+                writer.writerow([name, vehicle, vehicle % 4, camera, split])
+    return folder / "tiny.csv"
+
+
+def in_new_process(code: str, results: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """The command line in a process of its own, after some lines of `code`."""
+    program = f"import sys\n{code}\nfrom rnnha.cli import main\nsys.exit(main(sys.argv[1:]))"
+    environment = os.environ | {
+        "RNNHA_RESULTS": str(results), "RNNHA_DATA": str(results / "data"),
+        "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT),
+    }  # fmt: skip
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments], env=environment, capture_output=True, text=True
+    )
+
+
+def here(results: Path, tiny: Path, row: str = "rnn-ha", seed: int = 0) -> Path:
+    """The same in this process; returns the folder of the set's runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rnnha.paths.RESULTS", results)
+        patch.setattr("rnnha.run.DATA", results / "data")
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        run(row, str(tiny), seed, "smoke")
+        torch.set_num_threads(threads)
+    return results / "runs" / "tiny"
+
+
+KILL_AT_BATCH = """
+import os, signal, rnnha.training as training
+batch, augment = 0, training.augment
+def counted(*a, **k):
+    global batch
+    batch += 1
+    if batch == {}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return augment(*a, **k)
+training.augment = counted
+"""
+
+KILL_WHILE_SAVING = """
+import os, signal, torch
+calls, save = 0, torch.save
+def half(state, path):
+    global calls
+    calls += 1
+    if calls == {}:
+        save(state, path)
+        os.truncate(path, os.path.getsize(path) // 2)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return save(state, path)
+torch.save = half
+"""
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tiny, tmp_path_factory) -> Path:
+    return here(tmp_path_factory.mktemp("undisturbed"), tiny)
+
+
+def test_a_run_leaves_what_it_promises(undisturbed):
+    folder = undisturbed / "rnn-ha" / "seed0"
+    metrics = pd.read_csv(folder / "metrics.csv")
+    assert list(metrics.columns) == [
+        "experiment", "seed", "dataset", "test_size", "protocol", "trial", "metric", "value",
+        "n_query", "n_gallery",
+    ]  # fmt: skip
+    per_query = pd.read_csv(folder / "per_query.csv.gz")
+    primary = per_query[per_query.protocol == "image-to-image"]
+    mean = metrics.query("protocol == 'image-to-image' and metric == 'mAP'").value.item()
+    assert mean == pytest.approx(100 * primary.ap.mean(), abs=1e-6)
+    history = pd.read_csv(folder / "history.csv")
+    assert list(history.epoch) == list(range(1, 7)) and np.isfinite(history.loss).all()
+    config = json.loads((folder / "config.json").read_text())
+    assert config["train_images"] == 64 and config["coarse_classes"] == 4
+    model, info = load_checkpoint(folder / "weights.safetensors")
+    assert info["row"] == "rnn-ha" and not model.training
+    assert not (folder / "checkpoint.pt").exists()
+
+
+def test_colours_are_found_again(undisturbed):
+    """A trained network must be clearly above chance (about 20 %), though not perfect."""
+    metrics = pd.read_csv(undisturbed / "rnn-ha" / "seed0" / "metrics.csv")
+    assert 35 < metrics.query("protocol == 'image-to-image' and metric == 'mAP'").value.item() < 99
+
+
+# 16 vehicles x 4 images in batches of 32: 2 batches an epoch, 12 a stage, 6 checkpoints.
+@pytest.mark.parametrize(("kill", "moment", "stage"), [
+    (KILL_AT_BATCH, int(np.random.default_rng().integers(1, 13)), "stage0"),
+    (KILL_AT_BATCH, int(np.random.default_rng().integers(13, 25)), "rnn-ha"),
+    (KILL_WHILE_SAVING, 4, "stage0"),
+    (KILL_WHILE_SAVING, 9, "rnn-ha"),
+], ids=["batch of stage 0", "batch of stage 1", "saving in stage 0", "saving in stage 1"])  # fmt: skip
+def test_a_killed_run_resumes_to_the_same_bytes(kill, moment, stage, tiny, undisturbed, tmp_path):
+    killed = in_new_process(
+        kill.format(moment), tmp_path, "run", "rnn-ha", "--dataset", str(tiny), "--profile", "smoke"
+    )
+    assert killed.returncode == -signal.SIGKILL, f"moment {moment}: {killed.stderr}"
+    assert not (tmp_path / "runs" / "tiny" / stage / "seed0" / "metrics.csv").exists()
+    again = here(tmp_path, tiny)
+    for row in ("stage0", "rnn-ha"):
+        ours, expected = (folder / row / "seed0" for folder in (again, undisturbed))
+        assert (ours / "per_query.csv.gz").read_bytes() == (
+            expected / "per_query.csv.gz"
+        ).read_bytes(), f"{row}, killed at {moment}"
+        history = [pd.read_csv(f / "history.csv").drop(columns="seconds") for f in (ours, expected)]
+        pd.testing.assert_frame_equal(*history)
+
+
+def test_a_second_call_does_nothing(tiny, undisturbed):
+    folder = undisturbed / "rnn-ha" / "seed0"
+    before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    here(undisturbed.parents[1], tiny)
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+
+
+def test_another_seed_gives_another_network(tiny, undisturbed, tmp_path):
+    other = here(tmp_path, tiny, seed=1)
+    text = [
+        gzip.decompress((folder / "per_query.csv.gz").read_bytes())
+        for folder in (undisturbed / "rnn-ha/seed0", other / "rnn-ha/seed1")
+    ]
+    assert text[0] != text[1]
+
+
+@pytest.mark.parametrize(("wrong", "word"), [
+    (["run", "rnn-hha"], "unknown experiment 'rnn-hha'; known: "),
+    (["run", "lomo"], "not built"),
+    (["run", "rnn-ha", "--dataset", "nowhere.csv"], "nowhere.csv"),
+    (["run", "rnn-ha", "--dataset", "veri"], "VeRi"),
+])  # fmt: skip
+def test_bad_names_give_one_clear_line(wrong, word, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("rnnha.paths.DATA", tmp_path)
+    assert main(wrong) == 1
+    error = capsys.readouterr().err
+    assert word in error and len(error.strip().splitlines()) == 1
+
+
+def test_nan_loss_stops_and_keeps_the_last_good_state(tiny, tmp_path):
+    paths = sorted(map(str, tiny.parent.glob("*.png")))[:64]
+    images, labels = Images(paths, 64), torch.arange(64) // 4
+    profile = experiments.profile("smoke")
+    torch.manual_seed(0)
+    model = build(experiments.row("rnn-ha"), profile, 4, 16)
+    checkpoint = tmp_path / "checkpoint.pt"
+    options = dict(stage=1, seed=0, checkpoint=checkpoint, key="k", device=torch.device("cpu"))
+    good = replace(profile.stage1, epochs=2)
+    training.train(model, images, labels % 4, labels, good, **options)
+    before = checkpoint.read_bytes()
+    with torch.no_grad():
+        model.w2.bias.fill_(float("nan"))
+    bad = torch.load(checkpoint, weights_only=True)
+    bad["model"] = model.state_dict()
+    torch.save(bad, checkpoint)
+    kept = checkpoint.read_bytes()
+    assert kept != before
+    with pytest.raises(training.TrainingError, match=r"loss became nan in epoch 3"):
+        training.train(
+            model, images, labels % 4, labels, replace(good, epochs=3, one_cycle=False), **options
+        )
+    assert checkpoint.read_bytes() == kept
