@@ -87,6 +87,12 @@ def test_an_error_in_a_worker_reads_like_any_other(paths):
     assert "Traceback" not in str(error.value)
 
 
+def test_workers_leave_the_global_random_state_alone(paths):
+    before = torch.get_rng_state()
+    everything(Images(paths, 16), workers=1)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 # --- the memory-mapped copy ---
 
 

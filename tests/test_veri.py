@@ -85,6 +85,14 @@ def test_a_track_over_two_cameras_is_refused(root):
         veri.read(root)
 
 
+@pytest.mark.parametrize("line", [VERI_GALLERY[0], "0002_c002_99999999_0.jpg"])
+def test_a_track_with_an_image_twice_or_unknown_is_refused(root, line):
+    tracks = [" ".join(track) for track in VERI_TRACKS]
+    tiny_sets.write_crlf(root / "test_track.txt", [*tracks, line])
+    with pytest.raises(DataError, match="test_track.txt, line 5: (already|not in image_test)"):
+        veri.read(root)
+
+
 def test_without_tracks_loading_works_and_says_so(root):
     (root / "test_track.txt").unlink()
     benchmark = veri.read(root)
@@ -121,11 +129,12 @@ def test_files_that_macos_leaves_behind_are_no_images(root):
     assert not any("does not list" in note for note in veri.read(root).notes)
 
 
-def test_a_label_that_contradicts_the_file_name_is_refused(root):
+def test_the_file_name_counts_where_the_label_file_contradicts_it(root):
     text = (root / "test_label.xml").read_bytes()
     (root / "test_label.xml").write_bytes(text.replace(b'cameraID="c003"', b'cameraID="c004"'))
-    with pytest.raises(DataError, match="differs from the file name.*0002_c003"):
-        veri.read(root)
+    benchmark = veri.read(root)
+    assert benchmark.gallery["camera_id"].tolist() == [2, 2, 3, 2, 4, 4]
+    assert any("file name, which counts: 0002_c003" in note for note in benchmark.notes)
 
 
 def test_a_part_of_the_real_set_is_not_taken_for_the_whole(root):

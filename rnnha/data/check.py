@@ -138,11 +138,13 @@ def _describe(benchmark: Benchmark, report: Report) -> None:
     sample: list[str] = []
     for split, rows in benchmark.manifest.groupby("split", sort=False):
         parts = [f"{len(rows):,} images", f"{rows['vehicle_id'].nunique():,} vehicles"]
-        for column, word in (
-            ("coarse_id", "coarse classes"), ("camera_id", "cameras"), ("track_id", "tracks"),
-        ):  # fmt: skip
-            if rows[column].notna().any():
-                parts.append(f"{rows[column].nunique():,} {word}")
+        for column, word, plural in (
+            ("coarse_id", "coarse class", "coarse classes"),
+            ("camera_id", "camera", "cameras"),
+            ("track_id", "track", "tracks"),
+        ):
+            if count := rows[column].nunique():
+                parts.append(f"{count:,} {word if count == 1 else plural}")
         report.found.append(f"{split}: {', '.join(parts)}")
         places = np.unique(np.linspace(0, len(rows) - 1, SAMPLE).round().astype(int))
         sample += rows["path"].iloc[places].tolist()

@@ -146,21 +146,25 @@ def content_hash(paths: Sequence[str | Path], label: str = "") -> str:
     Raises DataError naming the files that cannot be read.
     """
 
-    def digest(path: str | Path) -> bytes | str:
-        try:
-            with open(path, "rb") as file:
-                return hashlib.file_digest(file, "sha256").digest()
-        except OSError as error:
-            return f"{path}: {error.strerror}"
+    failures: list[str] = []
 
+    def digests(chunk: Sequence[str | Path]) -> bytes:
+        found = []
+        for path in chunk:
+            try:
+                with open(path, "rb", buffering=0) as file:
+                    found.append(hashlib.sha256(file.read()).digest())
+            except OSError as error:
+                failures.append(f"{path}: {error.strerror}")
+        return b"".join(found)
+
+    paths = list(paths)
+    # By the hundred: a task a file would cost more than hashing the file.
+    chunks = [paths[start : start + 100] for start in range(0, len(paths), 100)]
     total = hashlib.sha256(label.encode())
-    failures = []
-    with ThreadPoolExecutor() as pool:
-        for result in pool.map(digest, paths):
-            if isinstance(result, str):
-                failures.append(result)
-            else:
-                total.update(result)
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        for found in pool.map(digests, chunks):
+            total.update(found)
     _raise_unreadable(failures)
     return total.hexdigest()
 
@@ -179,7 +183,11 @@ def batches(
         for part in parts:
             yield images.stack(part), torch.from_numpy(part.copy())
         return
-    loader = DataLoader(_Batches(images, parts), batch_size=None, num_workers=workers)
+    # A generator of its own: else the loader would draw from torch's global one, and the number
+    # of workers would change what comes after.
+    loader = DataLoader(
+        _Batches(images, parts), batch_size=None, num_workers=workers, generator=torch.Generator()
+    )
     for part, batch in zip(parts, loader, strict=True):
         if isinstance(batch, str):
             raise DataError(batch)
