@@ -8,8 +8,6 @@ from pathlib import Path
 from rnnha import __version__, experiments
 from rnnha.paths import ASSETS, REFERENCE, RESULTS
 
-CHECKPOINT = ASSETS / "rnn_ha_rendered.safetensors"
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; an expected error is one clear line and exit code 1."""
@@ -77,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("compare", _compare, "Say how alike two pictures of vehicles are.",
                   "rnnha compare A.jpg B.jpg --figure pair.png")  # fmt: skip
     sub.add_argument("images", type=Path, nargs=2, metavar="IMAGE")
-    sub.add_argument("--checkpoint", type=Path, default=CHECKPOINT)
+    sub.add_argument("--checkpoint", type=Path, default=ASSETS / "rnn_ha_rendered.safetensors")
     sub.add_argument("--figure", type=Path, default=Path("pair.png"))
 
     sub = command("tables", _tables, "Rebuild tables and figures from small results.",
@@ -182,10 +180,10 @@ def _status(options) -> None:
 
 
 def _accept(options) -> None:
-    from rnnha import accept
+    from rnnha import reference, release
 
-    for line in accept.accept():
-        print(line)
+    for path in [*reference.accept(RESULTS / "runs", REFERENCE), *release.release()]:
+        print(path)
 
 
 def _notebook(options) -> None:
