@@ -1,12 +1,10 @@
 """Look into a finished run: its maps, its mistakes, image by image.
 
-Everything shown comes from the run's `embeddings.npz` (embeddings, attention and Grad-CAM maps of
-all test images), so nothing is computed but the distances of one query. Image files are read when
-they are shown. `figure` is the picture, `explorer` the same with widgets to choose what it shows.
+Embeddings and maps of all test images are there already (`rnnha.outcome`), so nothing is computed
+but the distances of one query, and image files are read when they are shown. `figure` is the
+picture, `explorer` the same with widgets to choose what it shows.
 """
 
-from dataclasses import dataclass
-from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 
@@ -15,128 +13,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from PIL import Image
 
-from rnnha import experiments, paths, plots
-from rnnha.data.benchmark import NAMES, Benchmark, load
+from rnnha import experiments, plots
+from rnnha.data.benchmark import NAMES
 from rnnha.data.images import read_image
+from rnnha.outcome import Outcome, finished, of_run
 
 NEAREST = 5
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run and its N test images, in the order of `embeddings.npz`.
-
-    images: the manifest's rows with the image's `name` as index and `gallery`, whether the image
-    is searched. o2: float32 [N, H], L2-normalised. maps: "attention" and "Grad-CAM", each float32
-    [N, h, w], where the row has them.
-    """
-
-    title: str
-    benchmark: Benchmark
-    images: pd.DataFrame
-    o2: NDArray[np.float32]
-    maps: dict[str, NDArray[np.float32]]
-
-    def position(self, name: str) -> int:
-        """Place of an image; KeyError where the run has no such test image."""
-        if name not in self.images.index:
-            raise KeyError(f"{self.title} has no test image {name!r}; try {self.images.index[0]!r}")
-        return self.images.index.get_loc(name)
-
-    def nearest(self, name: str, count: int = NEAREST) -> pd.DataFrame:
-        """The gallery images nearest to an image, nearest first, as the protocol ranks them.
-
-        Junk is left out: the image itself, and its vehicle in the same camera. Columns of
-        `images`, and distance (Euclidean, of L2-normalised o2) and right (the same vehicle).
-        """
-        query = self.images.iloc[self.position(name)]
-        found = self.images.assign(
-            distance=np.linalg.norm(self.o2 - self.o2[self.position(name)], axis=1),
-            right=self.images["vehicle_id"] == query["vehicle_id"],
-        )
-        junk = found["right"] & (found["camera_id"] == query["camera_id"]).fillna(False)
-        found = found[found["gallery"] & ~junk & (found.index != name)]
-        return found.sort_values("distance", kind="stable").head(count)
-
-    def cue_mask(self, name: str) -> NDArray[np.bool_] | None:
-        """Where the identity cues of an image are visible, bool [H, W]; None for real images."""
-        if not self.benchmark.synthetic:
-            return None
-        with Image.open(self.benchmark.mask(self.images.loc[name, "path"], "cues")) as picture:
-            return np.asarray(picture.convert("L")) > 0
-
-    def views(self, name: str) -> dict[str, NDArray]:
-        """The maps of one image by title, each [h, w]."""
-        return {title: values[self.position(name)] for title, values in self.maps.items()}
-
-
-@lru_cache(maxsize=8)
-def open_run(dataset: str, experiment: str, seed: int) -> Run:
-    """The finished run of a row; KeyError for an unknown row, FileNotFoundError for a missing run.
-
-    The message says how to make the run. Only one's own runs can be opened: the committed
-    reference has neither maps nor embeddings.
-    """
-    row = experiments.row(experiment)
-    benchmark = load(dataset)
-    folder = paths.run_dir(benchmark.name, row.slug, seed)
-    if not ((folder / "metrics.csv").exists() and (folder / "embeddings.npz").exists()):
-        raise FileNotFoundError(
-            f"no finished run with embeddings in {folder}; make it with "
-            f"`rnnha run {row.slug} --dataset {dataset} --seed {seed}`"
-        )
-    with np.load(folder / "embeddings.npz", allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
-    norms = np.linalg.norm(arrays["o2"], axis=1, keepdims=True)
-    titles = {"attention": "attention", "gradcam": "Grad-CAM"}
-    return Run(
-        f"{row.title}, seed {seed}",
-        benchmark,
-        _test_images(benchmark, arrays["names"]),
-        arrays["o2"] / np.maximum(norms, 1e-12),
-        {title: arrays[name] for name, title in titles.items() if name in arrays},
-    )
-
-
-def _test_images(benchmark: Benchmark, names: NDArray) -> pd.DataFrame:
-    test = benchmark.manifest[benchmark.manifest["split"] != "train"]
-    test = test.assign(name=test["path"].map(lambda path: Path(path).name))
-    # VeRi's queries are files of its gallery too; where the set has no gallery, all is searched.
-    searched = set(test.loc[test["split"].isin(["gallery", "test"]), "name"])
-    rows = test.drop_duplicates("name").set_index("name").loc[names]
-    return rows.assign(gallery=rows.index.isin(searched))
-
-
-def finished() -> dict[str, list[tuple[str, int]]]:
-    """(experiment, seed) of the runs that can be opened, by data set, in the table's order."""
-    order = [row.slug for row in (*experiments.ROWS, experiments.STAGE0)]
-    found: dict[str, list[tuple[str, int]]] = {}
-    for file in sorted((paths.RESULTS / "runs").glob("*/*/seed*/embeddings.npz")):
-        dataset, experiment, seed = file.parts[-4:-1]
-        if (file.parent / "metrics.csv").exists():
-            found.setdefault(dataset, []).append((experiment, int(seed.removeprefix("seed"))))
-    return {k: sorted(v, key=lambda run: (order.index(run[0]), run[1])) for k, v in found.items()}
-
-
-def pick(run: Run, vehicles: int, images: int, seed: int = 0) -> list[str]:
-    """Names of some test images, chosen by chance rather than by hand: `images` of each vehicle.
-
-    Vehicles with fewer images are passed over; an image whose vehicle shows a cue there comes
-    before one that shows none.
-    """
-    rng = np.random.default_rng(seed)
-    counts = run.images["vehicle_id"].value_counts()
-    candidates = np.sort(counts.index[counts >= images].to_numpy())
-    chosen = rng.choice(candidates, min(vehicles, len(candidates)), replace=False)
-    names: list[str] = []
-    for vehicle in chosen:
-        own = rng.permutation(run.images.index[run.images["vehicle_id"] == vehicle].to_numpy())
-        if run.benchmark.synthetic:
-            own = sorted(own, key=lambda name: not run.cue_mask(name).any())
-        names += [str(name) for name in own[:images]]
-    return names
 
 
 def pixels(path: str | Path) -> NDArray[np.uint8]:
@@ -144,7 +27,7 @@ def pixels(path: str | Path) -> NDArray[np.uint8]:
     return read_image(path).permute(1, 2, 0).numpy()
 
 
-def grid(run: Run, names: list[str], strength: float = 0.5) -> Figure:
+def grid(run: Outcome, names: list[str], strength: float = 0.5) -> Figure:
     """Images with the attention map of step 2, Grad-CAM and cue masks below: the poster's figure.
 
     Raises ValueError for a row without attention.
@@ -172,7 +55,7 @@ def figure(
     strength: of the overlay, in [0, 1]. Raises KeyError for an unknown row or image and
     FileNotFoundError for a run that is not there.
     """
-    run = open_run(dataset, experiment, seed)
+    run = of_run(dataset, experiment, seed)
     row = run.images.iloc[run.position(image_name)]
     image, mask = pixels(row["path"]), run.cue_mask(image_name)
     top = {f"vehicle {row['vehicle_id']}\n{_seen_by(row)}": image}
@@ -188,6 +71,7 @@ def figure(
     for ax, (title, picture) in zip(axes[0], top.items(), strict=False):
         ax.imshow(picture)
         ax.set_title(title, fontsize=10)
+    axes[0, -1].text(0, 0.5, _known(row), va="center", fontsize=10)
     for rank, (ax, found) in enumerate(
         zip(axes[1], run.nearest(image_name).itertuples(), strict=False), start=1
     ):
@@ -202,6 +86,14 @@ def figure(
     return canvas
 
 
+def _known(row: pd.Series) -> str:
+    """What a rendered set tells of an image beyond a real set's labels."""
+    if "cues" not in row:
+        return ""
+    cues = "\n".join(row["cues"].split(";"))
+    return f"{row['model']}\n{row['paint']}\n{row['view']}\n\ncues:\n{cues}"
+
+
 def _seen_by(row: pd.Series) -> str:
     camera = "" if pd.isna(row["camera_id"]) else f", camera {row['camera_id']}"
     return f"{'' if pd.isna(row['type']) else row['type']}{camera}"
@@ -210,9 +102,9 @@ def _seen_by(row: pd.Series) -> str:
 def explorer(dataset: str, experiment: str = "rnn-ha", seed: int = 0) -> widgets.VBox:
     """Widgets to choose data set, method, vehicle and image, and the overlay's strength.
 
-    Starts with the given run; offers every finished run with embeddings. Raises as `open_run`.
+    Starts with the given run; offers every finished run with embeddings. Raises as `of_run`.
     """
-    first, runs = open_run(dataset, experiment, seed), finished()
+    first, runs = of_run(dataset, experiment, seed), finished()
     runs = {dataset: runs[first.benchmark.name]} | {k: v for k, v in runs.items() if k in NAMES}
     sets = widgets.Dropdown(options=list(runs), value=dataset, description="data set")
     methods = widgets.Dropdown(description="method")
@@ -234,12 +126,12 @@ def explorer(dataset: str, experiment: str = "rnn-ha", seed: int = 0) -> widgets
                         for e, k in runs[sets.value]})  # fmt: skip
 
     def offer_vehicles() -> None:
-        kinds = open_run(sets.value, *methods.value).images.groupby("vehicle_id")["type"].first()
+        kinds = of_run(sets.value, *methods.value).images.groupby("vehicle_id")["type"].first()
         offer(vehicles, {f"{v}" if pd.isna(kind) else f"{v}, {kind}": int(v)
                          for v, kind in kinds.items()})  # fmt: skip
 
     def offer_images() -> None:
-        rows = open_run(sets.value, *methods.value).images
+        rows = of_run(sets.value, *methods.value).images
         names = rows.index[rows["vehicle_id"] == vehicles.value]
         offer(images, {name: name for name in sorted(names)})
 

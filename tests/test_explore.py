@@ -1,11 +1,13 @@
 """The explorer on a very small run: what it shows, whom it finds, how the widgets hang together."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 from tiny_set import CAMERAS, VEHICLES, tiny_veri
 
-from rnnha import explore, paths, plots
+from rnnha import explore, outcome, paths, plots
 
 N = VEHICLES * CAMERAS
 
@@ -14,7 +16,7 @@ N = VEHICLES * CAMERAS
 def run(tmp_path, monkeypatch):
     """Two finished runs (RNN-HA and, without attention, identity only) with random arrays."""
     benchmark = tiny_veri(tmp_path)
-    monkeypatch.setattr(explore, "load", lambda name: benchmark)
+    monkeypatch.setattr(outcome, "load", lambda name: benchmark)
     monkeypatch.setattr(paths, "RESULTS", tmp_path / "results")
     rng = np.random.default_rng(0)
     names = [path.rsplit("/", 1)[1] for path in benchmark.gallery["path"]]
@@ -28,9 +30,9 @@ def run(tmp_path, monkeypatch):
         np.savez(folder / "embeddings.npz", names=np.array(names)[order],
                  o2=rng.normal(size=(N, 6)).astype(np.float32), **maps)  # fmt: skip
         (folder / "metrics.csv").write_text("experiment\n")
-    explore.open_run.cache_clear()
-    yield explore.open_run("rendered-veri", "rnn-ha", 0)
-    explore.open_run.cache_clear()
+    outcome.of_run.cache_clear()
+    yield outcome.of_run("rendered-veri", "rnn-ha", 0)
+    outcome.of_run.cache_clear()
 
 
 def test_nearest_are_by_cosine_without_the_vehicle_in_its_own_camera(run):
@@ -51,10 +53,10 @@ def test_junk_is_the_vehicle_in_the_same_camera_only(run):
     other_cameras = run.nearest("0003_c001_00000001_0.png", N)
     assert len(other_cameras) == N - 1 and other_cameras["right"].sum() == CAMERAS - 1
     again = run.images.assign(camera_id=1)
-    one_camera = explore.Run(run.title, run.benchmark, again, run.o2, run.maps)
+    one_camera = replace(run, images=again)
     assert not one_camera.nearest("0003_c001_00000001_0.png", N)["right"].any()
     unknown = run.images.assign(camera_id=again["camera_id"].where(again["camera_id"] > 1))
-    without = explore.Run(run.title, run.benchmark, unknown, run.o2, run.maps)
+    without = replace(run, images=unknown)
     assert without.nearest("0003_c001_00000001_0.png", N)["right"].sum() == CAMERAS - 1
 
 
@@ -76,6 +78,7 @@ def test_the_figure_shows_image_maps_mask_and_the_five_nearest(run):
     np.testing.assert_array_equal(shown[3], plots.mask_overlay(image, run.cue_mask(name)))
     for picture, path in zip(shown[4:], run.nearest(name)["path"], strict=True):
         np.testing.assert_array_equal(picture, np.asarray(Image.open(path)))
+    assert "dent" in canvas.axes[4].texts[0].get_text()
     signs = [ax.get_title() for ax in canvas.axes[5:]]
     assert ["✓" in s for s in signs] == run.nearest(name)["right"].tolist()
 
@@ -83,26 +86,26 @@ def test_the_figure_shows_image_maps_mask_and_the_five_nearest(run):
 def test_a_row_without_attention_shows_what_it_has(run):
     canvas = explore.figure("rendered-veri", "identity-only", 0, "0001_c001_00000001_0.png")
     assert [ax.get_title() for ax in canvas.axes[1:3]] == ["Grad-CAM", "cue mask"]
-    plain = explore.open_run("rendered-veri", "identity-only", 0)
+    plain = outcome.of_run("rendered-veri", "identity-only", 0)
     with pytest.raises(ValueError, match="no attention"):
         explore.grid(plain, ["0001_c001_00000001_0.png"])
 
 
 def test_unknown_names_and_missing_runs_are_explained(run):
     with pytest.raises(KeyError, match="rnn-ha"):
-        explore.open_run("rendered-veri", "rnn-hb", 0)
+        outcome.of_run("rendered-veri", "rnn-hb", 0)
     with pytest.raises(FileNotFoundError, match="rnnha run rnn-h --dataset rendered-veri --seed 3"):
-        explore.open_run("rendered-veri", "rnn-h", 3)
+        outcome.of_run("rendered-veri", "rnn-h", 3)
     with pytest.raises(KeyError, match="no test image 'a.jpg'"):
         explore.figure("rendered-veri", "rnn-ha", 0, "a.jpg")
 
 
 def test_pick_is_by_chance_the_same_each_time_and_prefers_images_with_cues(run):
-    names = explore.pick(run, 3, 2)
-    assert names == explore.pick(run, 3, 2) and len(set(names)) == 6
+    names = run.pick(3, 2)
+    assert names == run.pick(3, 2) and len(set(names)) == 6
     vehicles = run.images.loc[names, "vehicle_id"].tolist()
     assert vehicles[::2] == vehicles[1::2] and len(set(vehicles)) == 3
-    assert explore.pick(run, 3, CAMERAS + 1) == []
+    assert run.pick(3, CAMERAS + 1) == []
     assert len(explore.grid(run, names).axes) == 4 * 6
 
 
@@ -123,7 +126,7 @@ def test_widgets_follow_each_other_and_draw_once_a_change(run, monkeypatch):
     vehicles.value = 4
     assert [name[:4] for name in images.options] == ["0004"] * CAMERAS
     assert drawn[1:] == [("rendered-veri", "rnn-ha", 0, images.value, 0.5)]
-    images.value = chosen = images.options[-1]
+    images.value = chosen = list(images.options)[-1]
     methods.value = ("identity-only", 0)
     strength.value = 0.9
     assert drawn[-1] == ("rendered-veri", "identity-only", 0, chosen, 0.9)

@@ -17,7 +17,7 @@ def tiny_veri(folder: Path, seed: int = 0) -> Benchmark:
     The queries are files of the gallery too, in another folder, as in VeRi.
     """
     rng = np.random.default_rng(seed)
-    root, rows = folder / "rendered-veri" / "VeRi", []
+    root, rows, side_car = folder / "rendered-veri" / "VeRi", [], []
     for part in ("image_query", "image_test", "../masks/cues", "../masks/vehicle"):
         (root / part).mkdir(parents=True, exist_ok=True)
     for vehicle in range(1, VEHICLES + 1):
@@ -30,6 +30,10 @@ def tiny_veri(folder: Path, seed: int = 0) -> Benchmark:
                 rows.append({"path": str(root / place / name), "vehicle_id": vehicle,
                              "camera_id": camera, "coarse_id": 1 + vehicle % 2, "split": split,
                              "type": ("sedan", "van")[vehicle % 2]})  # fmt: skip
+            side_car.append({"image": name, "vehicle_id": vehicle, "split": "gallery",
+                             "type": ("sedan", "van")[vehicle % 2], "model": f"m{vehicle % 2}",
+                             "paint": "white", "view": ("front", "rear", "left")[camera - 1],
+                             "camera": camera, "light": "sun", "cues": "dent;decal"})  # fmt: skip
             cues = np.zeros((SIDE, SIDE + 8), bool)
             if vehicle > 1:
                 cues[10 : 10 + 4 * vehicle, 20:30] = True
@@ -37,5 +41,6 @@ def tiny_veri(folder: Path, seed: int = 0) -> Benchmark:
             whole[8:40, 6:50] = True
             Image.fromarray(cues).save(root.parent / "masks" / "cues" / name)
             Image.fromarray(whole).save(root.parent / "masks" / "vehicle" / name)
+    pd.DataFrame(side_car).to_csv(root.parent / "images.csv", index=False)
     manifest = make_manifest(pd.DataFrame(rows), root)
     return Benchmark("rendered-veri", root, manifest, "veri", synthetic=True)

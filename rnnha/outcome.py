@@ -1,0 +1,161 @@
+"""What a trained network made of the test images of a data set: embeddings and maps, by name.
+
+It comes from the `embeddings.npz` of a finished run, or is computed from a checkpoint. Notebooks
+and the explorer look at this and nothing else.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from rnnha import attention, experiments, paths, training
+from rnnha.data.benchmark import Benchmark, load
+from rnnha.data.images import Images
+from rnnha.methods.network import load_checkpoint
+
+MAPS = {"attention": "attention", "gradcam": "Grad-CAM"}  # name in embeddings.npz: title
+KNOWN = ["model", "paint", "view", "cues"]  # of the side-car
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A network and its N test images.
+
+    images: the manifest's rows with the image's name as index; `gallery`, whether the image is
+        searched; for rendered sets model, paint, view and cues.
+    vectors: "o2" and, where the network has it, "o1": float32 [N, H], L2-normalised.
+    maps: "attention" and "Grad-CAM", float32 [N, h, w], as far as there are.
+    """
+
+    title: str
+    benchmark: Benchmark
+    images: pd.DataFrame
+    vectors: dict[str, NDArray[np.float32]]
+    maps: dict[str, NDArray[np.float32]]
+
+    def position(self, name: str) -> int:
+        """Place of an image; KeyError where there is no such test image."""
+        if name not in self.images.index:
+            raise KeyError(f"{self.title} has no test image {name!r}; try {self.images.index[0]!r}")
+        return self.images.index.get_loc(name)
+
+    def views(self, name: str) -> dict[str, NDArray]:
+        """The maps of one image by title, each [h, w]."""
+        return {title: values[self.position(name)] for title, values in self.maps.items()}
+
+    def nearest(self, name: str, count: int = 5, by: str = "o2") -> pd.DataFrame:
+        """The gallery images nearest to an image, nearest first, as the protocol ranks them.
+
+        Junk is left out: the image itself, and its vehicle in the same camera. Columns of
+        `images`, and distance (Euclidean, of the L2-normalised `by`) and right (same vehicle).
+        """
+        place, vectors = self.position(name), self.vectors[by]
+        query = self.images.iloc[place]
+        found = self.images.assign(
+            distance=np.linalg.norm(vectors - vectors[place], axis=1),
+            right=self.images["vehicle_id"] == query["vehicle_id"],
+        )
+        junk = found["right"] & (found["camera_id"] == query["camera_id"]).fillna(False)
+        found = found[found["gallery"] & ~junk & (found.index != name)]
+        return found.sort_values("distance", kind="stable").head(count)
+
+    def cue_mask(self, name: str) -> NDArray[np.bool_] | None:
+        """Where the identity cues of an image are visible, bool [H, W]; None for real images."""
+        if not self.benchmark.synthetic:
+            return None
+        with Image.open(self.benchmark.mask(self.images.loc[name, "path"], "cues")) as picture:
+            return np.asarray(picture.convert("L")) > 0
+
+    def pick(self, vehicles: int, images: int, seed: int = 0) -> list[str]:
+        """Names of `images` images of each of some vehicles, chosen by chance and not by hand.
+
+        Vehicles with fewer images are passed over; an image that shows a cue of its vehicle comes
+        before one that shows none.
+        """
+        rng = np.random.default_rng(seed)
+        counts = self.images["vehicle_id"].value_counts()
+        candidates = np.sort(counts.index[counts >= images].to_numpy())
+        names: list[str] = []
+        for vehicle in rng.choice(candidates, min(vehicles, len(candidates)), replace=False):
+            own = self.images.index[self.images["vehicle_id"] == vehicle].to_numpy(str)
+            own = rng.permutation(np.sort(own)).tolist()
+            if self.benchmark.synthetic:
+                own.sort(key=lambda name: not self.cue_mask(name).any())
+            names += own[:images]
+        return names
+
+
+@lru_cache(maxsize=8)
+def of_run(dataset: str, experiment: str, seed: int) -> Outcome:
+    """What a finished run left; KeyError for an unknown row, FileNotFoundError for a missing run.
+
+    The message says how to make the run. Only one's own runs can be opened: the committed
+    reference has neither maps nor embeddings.
+    """
+    row, benchmark = experiments.row(experiment), load(dataset)
+    folder = paths.run_dir(benchmark.name, row.slug, seed)
+    if not ((folder / "metrics.csv").exists() and (folder / "embeddings.npz").exists()):
+        raise FileNotFoundError(
+            f"no finished run with embeddings in {folder}; make it with "
+            f"`rnnha run {row.slug} --dataset {dataset} --seed {seed}`"
+        )
+    with np.load(folder / "embeddings.npz", allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    return _outcome(f"{row.title}, seed {seed}", benchmark, arrays)
+
+
+def of_checkpoint(dataset: str, checkpoint: Path) -> Outcome:
+    """Embed the test images with a checkpoint: some 10 s for a thousand images on one core.
+
+    Raises as `load_checkpoint` and `load` do.
+    """
+    model, info = load_checkpoint(checkpoint)
+    benchmark = load(dataset)
+    images = test_images(benchmark)
+    pixels = Images(images["path"], info["profile"]["image_size"])
+    cams = attention.gradcam_maps(model, pixels)
+    arrays = training.embed(model, pixels, torch.device("cpu"))
+    arrays |= {"names": images.index.to_numpy(str), "gradcam": cams}
+    title = f"{experiments.row(info['row']).title}, {Path(checkpoint).name}"
+    return _outcome(title, benchmark, arrays)
+
+
+def test_images(benchmark: Benchmark) -> pd.DataFrame:
+    """The test rows of the manifest, each image once, by name, as `Outcome.images` describes."""
+    test = benchmark.manifest[benchmark.manifest["split"] != "train"]
+    test = test.assign(name=test["path"].map(lambda path: Path(path).name))
+    # VeRi's queries are files of its gallery too; where the set has no gallery, all is searched.
+    searched = set(test.loc[test["split"].isin(["gallery", "test"]), "name"])
+    images = test.drop_duplicates("name").set_index("name")
+    images["gallery"] = images.index.isin(searched)
+    if benchmark.side_car is None:
+        return images
+    return images.join(benchmark.side_car.drop_duplicates("image").set_index("image")[KNOWN])
+
+
+def _outcome(title: str, benchmark: Benchmark, arrays: dict[str, NDArray]) -> Outcome:
+    images = test_images(benchmark).loc[arrays["names"]]
+    vectors = {name: _unit(arrays[name]) for name in ("o1", "o2") if name in arrays}
+    maps = {title: arrays[name] for name, title in MAPS.items() if name in arrays}
+    return Outcome(title, benchmark, images, vectors, maps)
+
+
+def _unit(vectors: NDArray) -> NDArray[np.float32]:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+
+def finished() -> dict[str, list[tuple[str, int]]]:
+    """(experiment, seed) of the runs that can be opened, by data set, in the table's order."""
+    order = [row.slug for row in (*experiments.ROWS, experiments.STAGE0)]
+    found: dict[str, list[tuple[str, int]]] = {}
+    for file in sorted((paths.RESULTS / "runs").glob("*/*/seed*/embeddings.npz")):
+        dataset, experiment, seed = file.parts[-4:-1]
+        if (file.parent / "metrics.csv").exists():
+            found.setdefault(dataset, []).append((experiment, int(seed.removeprefix("seed"))))
+    return {k: sorted(v, key=lambda run: (order.index(run[0]), run[1])) for k, v in found.items()}
