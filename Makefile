@@ -115,8 +115,9 @@ $(RUN_DIR)/%/02_train.ipynb: | $(RUN_DIR)/%/metrics.csv
 $(BUILD)/tables.made: $(METRICS) | $(READY)
 	@$(SINGLE) $(RNNHA) tables --source runs && mkdir -p $(@D) && touch $@
 
+# The tables in notebooks 03 and 04 are those of the runs, as soon as there are any.
 $(PAGES): $(RESULTS)/notebooks/%.ipynb: notebooks/%.ipynb $(BUILD)/tables.made
-	@$(SINGLE) $(RNNHA) notebook $< $@
+	@$(SINGLE) $(RNNHA) notebook $< $@ $(if $(findstring _table_,$*),$(if $(METRICS),-p source runs))
 
 $(RESULTS)/report/index.html: $(PAGES) $(LOGS)
 	@$(RNNHA) report
