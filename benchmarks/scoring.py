@@ -7,8 +7,9 @@
 Random embeddings with the sizes of VeRi-776 (1,678 x 11,579, 200 vehicles, 20 cameras) and
 of VehicleID's largest usual list (17,377 x 2,400, one gallery image a vehicle). Scorers take
 turns, so that a busy machine slows all of them; the ratio of the medians is the result.
-"From embeddings" gives fast-reid NumPy's matrix product: its own, by PyTorch, is not faster
-here, and all then differ in the scoring alone. `--write` keeps the table in results/bench.
+"From embeddings" lends fast-reid NumPy's matrix product in place of PyTorch's, so that the
+scorers differ in nothing else. MB is the peak of arrays beyond the embeddings. `--write` keeps
+the table in results/bench.
 """
 
 import argparse
