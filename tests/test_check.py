@@ -3,9 +3,9 @@
 import shutil
 
 import pytest
-from rnnha.data.check import check
 
 import tiny_sets
+from rnnha.data.check import check
 from tiny_sets import VEHICLEID_TEST, VEHICLEID_TRAIN, VERI_GALLERY, VERI_TRAIN
 
 

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+
+import tiny_sets
 from rnnha.data import DataError
 from rnnha.data.images import (
     Images,
@@ -14,8 +16,6 @@ from rnnha.data.images import (
     read_image,
     unreadable,
 )
-
-import tiny_sets
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def everything(images, **kwargs):
 
 
 def test_decoding_and_resizing_agree_with_pillow(tmp_path):
-    smooth = np.linspace(0, 255, 90 * 60 * 3).reshape(60, 90, 3).astype(np.uint8)
-    Image.fromarray(smooth).save(tmp_path / "a.png")
+    noise = np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png")  # noise: without antialias it would differ
     ours = Images([tmp_path / "a.png"], 32)[0]
     assert ours.shape == (3, 32, 32) and ours.dtype == torch.uint8
     theirs = np.asarray(Image.open(tmp_path / "a.png").resize((32, 32), Image.Resampling.BILINEAR))
@@ -129,6 +129,21 @@ def test_an_interrupted_build_is_not_taken_for_a_cache(tmp_path, paths):
     (tmp_path / "c.npy.sha256").unlink()  # as between the two renames
     np.load(cache, mmap_mode="r+")[:] = 0
     assert torch.equal(Images(paths, 16, cache)[3], Images(paths, 16)[3])
+
+
+def test_a_build_killed_before_its_hash_does_not_pass_for_the_older_cache(
+    tmp_path, paths, monkeypatch
+):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    cache = tmp_path / "c.npy"
+    Images(paths, 16, cache)
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.write_text", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            Images(paths[::-1], 16, cache)
+    assert torch.equal(Images(paths, 16, cache)[0], Images(paths, 16)[0])
 
 
 def test_the_content_hash_follows_bytes_and_order_not_places(tmp_path, paths):

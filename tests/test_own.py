@@ -1,9 +1,9 @@
 """One's own CSV manifest: what is accepted, and what the errors say."""
 
 import pytest
-from rnnha.data import DataError, load, own
 
 import tiny_sets
+from rnnha.data import DataError, load, own
 
 GOOD = """path,vehicle_id,split,camera_id,type,color
 crops/a.jpg,7,train,1,van,red

@@ -1,9 +1,9 @@
 """The photographs' reader: grammar, identities, split, and the 370 real ones."""
 
 import pytest
-from rnnha.data import DataError, load
 
 import tiny_sets
+from rnnha.data import DataError, load
 
 
 def write(folder, vehicles, cameras=(1, 2)):

@@ -2,9 +2,9 @@
 
 import pandas as pd
 import pytest
-from rnnha.data import DataError, load, official, vehicleid
 
 import tiny_sets
+from rnnha.data import DataError, load, official, vehicleid
 from tiny_sets import VEHICLEID_TEST, VEHICLEID_TRAIN
 
 
@@ -62,9 +62,10 @@ def test_a_list_with_another_number_of_vehicles_than_its_name_says(root):
         vehicleid.read(root)
 
 
-def test_a_list_that_contradicts_img2vid(root):
-    tiny_sets.write_crlf(root / "train_test_split/test_list_1.txt", ["0000015 21"])
-    with pytest.raises(DataError, match="test_list_1.txt: 1 lines disagree.*0000015"):
+@pytest.mark.parametrize("listing", ["test_list_1.txt", "train_list.txt"])
+def test_a_list_that_contradicts_img2vid(root, listing):
+    tiny_sets.write_crlf(root / "train_test_split" / listing, ["0000015 21"])
+    with pytest.raises(DataError, match=f"{listing}: 1 lines disagree.*0000015"):
         vehicleid.read(root)
 
 

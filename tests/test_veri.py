@@ -4,9 +4,9 @@ import shutil
 
 import pandas as pd
 import pytest
-from rnnha.data import DataError, load, official, veri
 
 import tiny_sets
+from rnnha.data import DataError, load, official, veri
 from tiny_sets import VERI_GALLERY, VERI_QUERY, VERI_TRACKS, VERI_TRAIN
 
 

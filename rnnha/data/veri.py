@@ -136,8 +136,7 @@ def read_label_xml(path: Path) -> pd.DataFrame:
     """
     content = path.read_bytes()
     declared = re.match(rb"\s*(?:\xef\xbb\xbf)?\s*<\?xml[^>]*encoding=[\"']([\w-]+)", content)
-    encoding = declared[1].decode().lower() if declared else "utf-8-sig"
-    encoding = "gb18030" if encoding.startswith("gb") else encoding  # the superset of gb2312
+    encoding = declared[1].decode() if declared else "utf-8"
     try:
         text = content.decode(encoding, errors="replace")
         text = re.sub(r"^\s*<\?xml.*?\?>", "", text.lstrip("\ufeff"), count=1, flags=re.DOTALL)
