@@ -55,6 +55,14 @@ def types(benchmark: Benchmark) -> pd.DataFrame:
     return table.loc[table.sum(axis=1).sort_values(ascending=False, kind="stable").index]
 
 
+def cue_counts(benchmark: Benchmark) -> pd.DataFrame:
+    """How many vehicles of a rendered set carry each kind of cue, and the share that does."""
+    vehicles = benchmark.side_car.drop_duplicates("vehicle_id")
+    counts = vehicles["cues"].str.split(";").explode().value_counts()
+    share = (100 * counts / len(vehicles)).round(1)
+    return pd.DataFrame({"vehicles": counts, "percent of all": share})
+
+
 def one_of_each(benchmark: Benchmark, column: str, seed: int = 0, limit: int = 18) -> Figure:
     """One test image for each value of a column (type, model, camera_id...), chosen by chance.
 
@@ -124,8 +132,8 @@ def mask_share(benchmark: Benchmark, path: str, kind: str = "cues") -> float:
 def plain(benchmark: Benchmark, names: Sequence[str], title: str = "") -> Figure:
     """Test images by name, each with its vehicle's number."""
     images = test_images(benchmark).loc[list(names)]
-    return sheet([pixels(p) for p in images["path"]], [f"vehicle {v}" for v in images["vehicle_id"]],
-                 title)  # fmt: skip
+    titles = [f"vehicle {v}" for v in images["vehicle_id"]]
+    return sheet([pixels(p) for p in images["path"]], titles, title)
 
 
 def nearest(outcome: Outcome, name: str, by: str, count: int = 5) -> Figure:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 from sklearn.metrics import roc_auc_score
-from tiny_set import tiny_veri
+from masked_set import tiny_veri
 
 from rnnha import attention
 from rnnha.data.images import Images, normalise
