@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rnnha.experiments import row
 from rnnha.layout import Layout, layout_of, published
 from rnnha.results import Results
-from rnnha.statistics import paired_difference
+from rnnha.statistics import POWER_80, interval
 
 # The row of interest and those it is compared with; the first is primary on PRIMARY_DATASET, by
 # mAP, image-to-image, with o2. All the rest is exploratory.
@@ -58,25 +58,32 @@ def difference(results: Results, minus: str, protocol: str, test_size: str,
     ours, theirs = ours[seeds], theirs[seeds]
     theirs = theirs.reindex(ours.index)
     vehicles = ours.index.get_level_values("vehicle_id").to_numpy()
-    found = paired_difference(ours.mean(axis=1).to_numpy(), theirs.mean(axis=1).to_numpy(),
-                              vehicles)
+    found = interval((ours - theirs).mean(axis=1).to_numpy(), vehicles)
     main = layout_of(results.dataset)
     return Difference(
         minus, test_size, protocol, metric, found.estimate, found.low, found.high,
-        found.smallest, tuple((ours - theirs).mean()), found.n_vehicles,
+        POWER_80 * found.standard_error, tuple((ours - theirs).mean()), found.n_vehicles,
         primary=(results.dataset, minus, protocol, metric)
         == (PRIMARY_DATASET, OTHERS[0], main.protocol, "mAP"),
     )
 
 
 def differences(results: Results) -> list[Difference]:
-    """SUBJECT minus each of OTHERS, by every protocol that it was scored with; primary first."""
-    metrics = layout_of(results.dataset).metrics
-    pairs = results.pairs(SUBJECT)
-    pairs.sort(key=lambda pair: (pair[0] != layout_of(results.dataset).protocol, pair))
+    """SUBJECT minus each of OTHERS by the first two metrics; the primary one comes first."""
     found = [difference(results, minus, protocol, size, metric)
-             for protocol, size in pairs for metric in metrics for minus in OTHERS]
+             for protocol, size in scored_with(results, SUBJECT)
+             for metric in layout_of(results.dataset).metrics[:2] for minus in OTHERS]
     return [d for d in found if d is not None]
+
+
+def scored_with(results: Results, experiment: str) -> list[tuple[str, str]]:
+    """(protocol, test size) pairs of a row: the table's first, with all its test lists; the
+    further protocols by the largest of these only."""
+    layout, pairs = layout_of(results.dataset), results.pairs(experiment)
+    main = [(layout.protocol, size) for size in layout.sizes]
+    largest = list(layout.sizes)[-1]
+    return [pair for pair in main if pair in pairs] + [
+        pair for pair in pairs if pair[0] != layout.protocol and pair[1] == largest]
 
 
 def conclusion(results: Results) -> str:

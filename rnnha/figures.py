@@ -67,8 +67,8 @@ def cmc(results: Results) -> Figure | None:
 
 def training(results: Results) -> Figure | None:
     """Loss and train accuracy of the rows that are trained."""
-    titles = {STAGE0.slug: STAGE0.title}
-    titles |= {slug: title for slug, title, _ in table_rows(results.dataset)}
+    titles = {slug: title for slug, title, _ in table_rows(results.dataset)}
+    titles[STAGE0.slug] = STAGE0.title  # last, so that a row has one colour in all figures
     frame = history(results.source, results.dataset, titles)
     title = _title(results.dataset, "training, mean ± sd over seeds")
     return plots.training_curves(frame, title) if len(frame) else None
@@ -108,7 +108,8 @@ def forest(results: Results) -> Figure | None:
                          "difference": d.value, "ci_low": d.low, "ci_high": d.high,
                          "primary": d.primary})
     title = _title(results.dataset, f"{row(comparisons.SUBJECT).title} minus other rows, "
-                                    f"{comparisons.label(layout.metrics[0])}")
+                                    f"{comparisons.label(layout.metrics[0])} "
+                                    "(exploratory, but for the row in bold)")
     return plots.forest(pd.DataFrame(rows), title) if rows else None
 
 

@@ -13,25 +13,31 @@ PUBLISHED = ROOT / "results" / "published.csv"
 
 @dataclass(frozen=True)
 class Layout:
-    """The table of a data set. `sizes` pairs our test lists with the poster's, in its order."""
+    """The table of a data set.
+
+    sizes: our test lists, small to large, each with the poster's that stands beside it.
+    further: metrics that the poster has not, for the exploratory table.
+    """
 
     title: str
     published: str
     metrics: tuple[str, ...]
+    further: tuple[str, ...]
     protocol: str
     sizes: dict[str, str]
     synthetic: bool = False
 
 
-_VERI = ("VeRi", ("mAP", "top1", "top5"), "image-to-image", {"test": "test"})
-_VEHICLEID = ("VehicleID", ("top1", "top5"), "vehicleid-10-draws")
+_VERI = ("VeRi", ("mAP", "top1", "top5"), ("mAP-trapezoid", "top10"), "image-to-image",
+         {"test": "test"})  # fmt: skip
+_VEHICLEID = ("VehicleID", ("top1", "top5"), ("top10",), "vehicleid-10-draws")
 _LAYOUTS = {
     "veri": Layout("VeRi-776", *_VERI),
     "rendered-veri": Layout("Rendered-VeRi", *_VERI, synthetic=True),
     "vehicleid": Layout("VehicleID", *_VEHICLEID, {s: s for s in ("800", "1600", "2400")}),
     # The rendered test lists stand in for the poster's by their place, small to large.
     "rendered-vehicleid": Layout("Rendered-VehicleID", *_VEHICLEID,
-                                    {"50": "800", "100": "1600", "200": "2400"}, synthetic=True),
+                                 {"50": "800", "100": "1600", "200": "2400"}, synthetic=True),
 }  # fmt: skip
 TABLES = tuple(_LAYOUTS)
 
@@ -82,7 +88,7 @@ def number(value: float, sd: float, low: float, high: float) -> str:
     if pd.isna(value):
         return ""
     spread = "" if pd.isna(sd) else f" ± {sd:.1f}"
-    return f"{value:.1f}{spread}" + ("" if pd.isna(low) else f" [{low:.1f}, {high:.1f}]")
+    return f"{value:z.1f}{spread}" + ("" if pd.isna(low) else f" [{low:z.1f}, {high:z.1f}]")
 
 
 def _digits(layout: Layout) -> int:

@@ -23,7 +23,6 @@ from rnnha.layout import (
     published,
 )
 from rnnha.paths import atomic
-from rnnha.protocols import METRICS
 from rnnha.reference import compare_with_reference, lines
 from rnnha.results import Results, runs
 from rnnha.statistics import interval
@@ -122,7 +121,7 @@ def comparison_text(run_root: Path, reference_root: Path) -> str:
 
 def exploratory(results: Results) -> pd.DataFrame:
     """All paired differences (the primary one among them, so marked), then each row's scores by
-    every protocol and metric that the main table does not show."""
+    the protocols and metrics that the main table does not show."""
     layout = layout_of(results.dataset)
     rows = [
         {"quantity": "difference", "method": row(comparisons.SUBJECT).title,
@@ -133,13 +132,11 @@ def exploratory(results: Results) -> pd.DataFrame:
         for d in comparisons.differences(results)
     ]
     for slug, title, _ in table_rows(results.dataset):
-        for protocol, size in results.pairs(slug):
-            in_table = protocol == layout.protocol
-            for metric in METRICS if in_table else layout.metrics:
-                if not (in_table and metric in layout.metrics):
-                    rows.append({"quantity": "score", "method": title, "test_size": size,
-                                 "metric": metric, "role": "exploratory",
-                                 **_number(results, slug, protocol, size, metric)})
+        for protocol, size in comparisons.scored_with(results, slug):
+            for metric in layout.further if protocol == layout.protocol else layout.metrics:
+                rows.append({"quantity": "score", "method": title, "test_size": size,
+                             "metric": metric, "role": "exploratory",
+                             **_number(results, slug, protocol, size, metric)})
     return _frame(rows, EXPLORATORY)
 
 

@@ -26,56 +26,53 @@ def runs(source: Path, dataset: str, experiment: str) -> dict[int, Path]:
 
 
 class Results:
-    """The finished runs of one data set, read once each.
-
-    `queries(experiment)`: per-query rows of all seeds, with a column `seed` and one a metric.
-    """
+    """The finished runs of one data set; every run is read once."""
 
     def __init__(self, source: Path, dataset: str):
         self.source, self.dataset = Path(source), dataset
-        self._read: dict[str, pd.DataFrame | None] = {}
-
-    def queries(self, experiment: str) -> pd.DataFrame | None:
-        """Per-query values of every finished run of a row; None where there is none."""
-        if experiment not in self._read:
-            frames = []
-            for seed, folder in runs(self.source, self.dataset, experiment).items():
-                frame = read_per_query(folder / "per_query.csv.gz")
-                frame = frame[frame["first_rank"] > 0]  # without a good match: not scored
-                scores = {metric: values(frame, metric) for metric in METRICS}
-                frames.append(frame.assign(seed=seed, **scores))
-            self._read[experiment] = pd.concat(frames, ignore_index=True) if frames else None
-        return self._read[experiment]
+        self._tables: dict[str, dict[tuple[str, str], pd.DataFrame]] = {}
 
     def pairs(self, experiment: str) -> list[tuple[str, str]]:
-        """(protocol, test size) pairs that a row was scored with, sorted."""
-        frame = self.queries(experiment)
-        if frame is None:
-            return []
-        return sorted(set(zip(frame["protocol"], frame["test_size"], strict=True)))
+        """(protocol, test size) pairs that a row was scored with, smaller test sizes first."""
+        return sorted(self._of(experiment), key=lambda pair: (pair[0], len(pair[1]), pair[1]))
 
     def by_seed(self, experiment: str, protocol: str, test_size: str,
-                metric: str) -> pd.DataFrame | None:
-        """Values [queries x seeds] in percent, or None where the row has no such number.
+                value: str) -> pd.DataFrame | None:
+        """Values [queries x seeds], or None where the row has no such number.
 
-        The index is (vehicle_id, trial, query): a gallery draw of VehicleID is a trial, and a
-        query's value in another trial is a value of its own. Raises ResultsError where the seeds
-        of a row were not scored on the same queries.
+        value: a metric (percent) or "first_rank". The index is (vehicle_id, trial, query):
+        a gallery draw of VehicleID is a trial, and a query's value in another trial is a value of
+        its own. Queries without a good match are left out. Raises ResultsError where the seeds of
+        a row were not scored on the same queries.
         """
-        frame = self.queries(experiment)
-        if frame is None:
-            return None
-        frame = frame[(frame["protocol"] == protocol) & (frame["test_size"] == test_size)]
-        if frame.empty:
-            return None
-        table = frame.pivot(index=["vehicle_id", "trial", "query"], columns="seed", values=metric)
+        table = self._of(experiment).get((protocol, test_size))
+        return None if table is None else table[value]
+
+    def _of(self, experiment: str) -> dict[tuple[str, str], pd.DataFrame]:
+        if experiment not in self._tables:
+            parts = [_read(folder, seed)
+                     for seed, folder in runs(self.source, self.dataset, experiment).items()]
+            groups = pd.concat(parts).groupby(["protocol", "test_size"]) if parts else ()
+            self._tables[experiment] = {pair: self._table(experiment, pair, rows)
+                                        for pair, rows in groups}
+        return self._tables[experiment]
+
+    def _table(self, experiment: str, pair: tuple[str, str], rows: pd.DataFrame) -> pd.DataFrame:
+        table = rows.pivot(index=["vehicle_id", "trial", "query"], columns="seed",
+                           values=[*METRICS, "first_rank"])
         if table.isna().any(axis=None):
             raise ResultsError(
                 f"{self.source / self.dataset / experiment}: the seeds were not scored on the "
-                f"same queries ({protocol}, test size {test_size}). Run the stale seeds again "
+                f"same queries ({pair[0]}, test size {pair[1]}). Run the stale seeds again "
                 f"(`make status` names them)."
             )
         return table
+
+
+def _read(folder: Path, seed: int) -> pd.DataFrame:
+    frame = read_per_query(folder / "per_query.csv.gz")
+    frame = frame[frame["first_rank"] > 0]
+    return frame.assign(seed=seed, **{metric: values(frame, metric) for metric in METRICS})
 
 
 def describe(folder: Path) -> tuple[str, str]:

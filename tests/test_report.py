@@ -7,11 +7,11 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+
+from fake_runs import queries, write_run
 from rnnha import comparisons, report
 from rnnha.reference import accept, compare_with_reference, lines
 from rnnha.results import Results, ResultsError
-
-from fake_runs import queries, write_run
 
 # Vehicle 1 has two queries, vehicle 2 one. AP and first rank, by hand:
 #   seed 0: mAP 50, top-1 1/3; seed 1: mAP 75, top-1 2/3. Mean 62.5 and 50; sd 25/√2 and (100/3)/√2.
@@ -220,11 +220,15 @@ def test_accept_copies_the_small_files_only_and_the_table_stays_the_same(tmp_pat
     pd.testing.assert_frame_equal(ours.rows, theirs.rows)
 
 
-def test_tables_need_no_torch(tmp_path):
-    write_run(tmp_path, "rendered-veri", "rnn-ha", 0, queries(SEED0))
-    code = ("import sys; from pathlib import Path; from rnnha import report;"
-            f"report.write_all(Path({str(tmp_path)!r}), Path({str(tmp_path / 'out')!r}));"
-            "assert 'torch' not in sys.modules")
+def test_everything_is_written_for_the_rendered_sets_and_for_real_ones_with_runs(tmp_path):
+    write_run(tmp_path, "vehicleid", "oracle-model", 0, queries(SEED0, "vehicleid-10-draws", "800"))
+    written = report.write_all(tmp_path, tmp_path / "out")
+    assert {p.stem for p in written if p.suffix == ".html"} == {
+        "rendered-veri", "rendered-vehicleid", "vehicleid"}
+    assert [p.name for p in written if p.suffix == ".png"] == ["vehicleid-cmc.png"]
+    assert all(p.exists() for p in written)
+
+
+def test_tables_and_figures_need_no_torch():
+    code = "import sys, rnnha.report, rnnha.figures; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
-    assert (tmp_path / "out" / "tables" / "rendered-vehicleid.html").exists()
-    assert (tmp_path / "out" / "figures" / "rendered-veri-cmc.png").exists()
