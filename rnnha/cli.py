@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rnnha import __version__, experiments
-from rnnha.paths import ASSETS, REFERENCE, RESULTS
+from rnnha.paths import ASSETS, REFERENCE, RESULTS, ROOT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -158,7 +158,7 @@ def _compare(options) -> None:
 
 
 def _tables(options) -> None:
-    from rnnha import report
+    from rnnha import readme, report
 
     if options.compare:
         print(report.comparison_text(RESULTS / "runs", REFERENCE))
@@ -166,6 +166,8 @@ def _tables(options) -> None:
     source = REFERENCE if options.source == "reference" else RESULTS / "runs"
     for path in report.write_all(source, RESULTS):
         print(path)
+    if source == REFERENCE and RESULTS == ROOT / "results":
+        readme.refresh(RESULTS / "tables")
 
 
 def _status(options) -> None:

@@ -1,0 +1,34 @@
+"""What the README says is what the repository holds."""
+
+import re
+
+import pytest
+
+from rnnha.paths import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("dataset", ["rendered-veri", "rendered-vehicleid"])
+def test_tables_are_those_of_results(dataset):
+    page = (ROOT / "results" / "tables" / f"{dataset}.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    assert len(rows) > 10
+    block = README.split(f"<!-- {dataset}: ")[1].split("<!-- end -->")[0]
+    assert [line for line in block.splitlines() if line.startswith("|")] == rows
+
+
+def test_links_and_pictures_exist():
+    targets = re.findall(r"\]\((?!http)([^)#]+)\)", README)
+    assert len(targets) > 4
+    assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def test_make_targets_exist():
+    named = set(re.findall(r"`?make ([a-z]+)\b", README))
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {"test", "reproduce"} <= named <= targets
+
+
+def test_no_cell_is_left_to_fill_in():
+    assert re.findall(r"\b[A-Z]+_(?:TIME|DISK|DOWNLOAD)\b", README) == []
