@@ -1,7 +1,7 @@
 """Figures from arrays and data frames: nothing here knows of files, runs or data sets.
 
-Every function returns a matplotlib `Figure` that belongs to nobody (no pyplot state), so a notebook
-shows it once and a script saves it without a display. Colours are seaborn's colour-blind-safe
+Every function returns a matplotlib `Figure` without pyplot's state, so a notebook shows it once, as
+the last value of a cell, and a script saves it without a display. Colours are seaborn's colour-blind-safe
 palette; where colour says something (right or wrong), a sign says it too.
 
 Images are uint8 [H, W, 3]; attention and Grad-CAM maps are float [h, w] on the network's own grid,
@@ -10,6 +10,7 @@ not negative, and are drawn bilinearly enlarged.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 
 import matplotlib as mpl
 import numpy as np
@@ -23,6 +24,15 @@ from PIL import Image
 PALETTE = sns.color_palette("colorblind", 10)
 RIGHT, WRONG, CUE = PALETTE[2], PALETTE[3], PALETTE[3]
 GREY = "0.35"
+
+
+class Drawing(Figure):
+    """A figure that a notebook shows although pyplot does not know it."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = BytesIO()
+        self.savefig(buffer, format="png")
+        return buffer.getvalue()
 
 
 @contextmanager
@@ -44,7 +54,7 @@ def colours(names: Sequence[str]) -> dict[str, tuple[float, float, float]]:
 def cmc_curves(curves: dict[str, np.ndarray], title: str, dashed: Sequence[str] = ()) -> Figure:
     """CMC curves: `curves[name]` float [ranks], in percent; names in `dashed` are drawn dashed."""
     with _style():
-        figure = Figure(figsize=(9.5, 5), layout="constrained")
+        figure = Drawing(figsize=(9.5, 5), layout="constrained")
         ax = figure.subplots()
         for name, colour in colours(list(curves)).items():
             ranks = np.arange(1, len(curves[name]) + 1)
@@ -71,7 +81,7 @@ def training_curves(history: pd.DataFrame, title: str) -> Figure:
     # Where a stage begins: the first step of each stage but the first.
     changes = sorted(history.groupby("stage")["step"].min())[1:]
     with _style():
-        figure = Figure(figsize=(11, 7), layout="constrained")
+        figure = Drawing(figsize=(11, 7), layout="constrained")
         for ax, (column, label) in zip(figure.subplots(2, 2, sharex=True).flat, panels.items(),
                                        strict=True):
             shown = history.dropna(subset=column)
@@ -96,7 +106,7 @@ def per_type(values: pd.DataFrame, title: str, ylabel: str = "mAP, %") -> Figure
     counts = values.groupby("type")["n_vehicles"].first()
     offsets = np.linspace(-0.32, 0.32, len(methods)) if len(methods) > 1 else np.zeros(1)
     with _style():
-        figure = Figure(figsize=(max(7, 1.25 * len(types) + 2.5), 5), layout="constrained")
+        figure = Drawing(figsize=(max(7, 1.25 * len(types) + 2.5), 5), layout="constrained")
         ax = figure.subplots()
         for (method, colour), offset in zip(colours(methods).items(), offsets, strict=True):
             rows = values[values["method"] == method].set_index("type").reindex(types)
@@ -120,7 +130,7 @@ def forest(differences: pd.DataFrame, title: str) -> Figure:
     drawn from top to bottom in the order given.
     """
     with _style():
-        figure = Figure(figsize=(11, 1.6 + 0.42 * len(differences)), layout="constrained")
+        figure = Drawing(figsize=(11, 1.6 + 0.42 * len(differences)), layout="constrained")
         ax = figure.subplots()
         for y, row in enumerate(differences.itertuples()):
             colour = PALETTE[3] if row.primary else PALETTE[0]
@@ -148,7 +158,7 @@ def embedding_maps(planes: dict[str, np.ndarray], model: Sequence, vehicle: Sequ
     """
     model, vehicle = np.asarray(model), np.asarray(vehicle)
     with _style(grid=False):
-        figure = Figure(figsize=(11, 5 * len(planes) + 0.6), layout="constrained")
+        figure = Drawing(figsize=(11, 5 * len(planes) + 0.6), layout="constrained")
         grid = figure.subplots(len(planes), 2, squeeze=False)
         for axes, (name, points) in zip(grid, planes.items(), strict=True):
             for ax, labels, kind in zip(axes, (model, vehicle), ("model", "vehicle"), strict=True):
@@ -233,7 +243,7 @@ def attention_grid(images: Sequence[np.ndarray], maps: Sequence[np.ndarray], tit
     blocks = -(-len(images) // columns)
     with _style(grid=False):
         size = (1.75 * columns + 0.6, 1.75 * len(rows) * blocks + 0.5 * blocks + 0.4)
-        figure = Figure(figsize=size, layout="constrained")
+        figure = Drawing(figsize=size, layout="constrained")
         grid = figure.subplots(blocks * len(rows), columns, squeeze=False)
         for ax in grid.flat:
             ax.set_axis_off()
@@ -255,7 +265,7 @@ def retrieval_strip(query: np.ndarray, gallery: Sequence[np.ndarray], right: Seq
     captions = [""] * len(gallery) if captions is None else captions
     with _style(grid=False):
         count = len(gallery) + 1
-        figure = Figure(figsize=(1.95 * count, 2.75), layout="constrained")
+        figure = Drawing(figsize=(1.95 * count, 2.75), layout="constrained")
         axes = figure.subplots(1, count, squeeze=False)[0]
         _show(axes[0], query, frame=GREY)
         axes[0].set_title("query", fontsize=11)
@@ -274,7 +284,7 @@ def pair_figure(image_a: np.ndarray, map_a: np.ndarray, image_b: np.ndarray, map
                 text: str, strength: float = 0.75) -> Figure:
     """Two pictures side by side, their attention maps below, and what the comparison says."""
     with _style(grid=False):
-        figure = Figure(figsize=(6.4, 6.9), layout="constrained")
+        figure = Drawing(figsize=(6.4, 6.9), layout="constrained")
         grid = figure.subplots(2, 2)
         for column, image, heat in ((0, image_a, map_a), (1, image_b, map_b)):
             _show(grid[0, column], image)

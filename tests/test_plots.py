@@ -126,3 +126,8 @@ def test_embedding_maps_colour_by_model_then_by_vehicle():
     assert [len(ax.collections) for ax in figure.axes] == [2, 4, 2, 4]
     shown = np.concatenate([c.get_offsets() for c in figure.axes[3].collections])
     assert np.allclose(shown, points)
+
+
+def test_a_notebook_shows_a_figure_without_pyplot():
+    figure = plots.cmc_curves({"one": np.array([50.0, 75.0])}, "t")
+    assert figure._repr_png_().startswith(b"\x89PNG")

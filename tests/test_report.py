@@ -221,7 +221,8 @@ def test_accept_copies_the_small_files_only_and_the_table_stays_the_same(tmp_pat
 
 
 def test_everything_is_written_for_the_rendered_sets_and_for_real_ones_with_runs(tmp_path):
-    write_run(tmp_path, "vehicleid", "oracle-model", 0, queries(SEED0, "vehicleid-10-draws", "800"))
+    write_run(tmp_path, "vehicleid", "oracle-model", 0, queries(SEED0, "vehicleid-10-draws",
+                                                                 "2400"))
     written = report.write_all(tmp_path, tmp_path / "out")
     assert {p.stem for p in written if p.suffix == ".html"} == {
         "rendered-veri", "rendered-vehicleid", "vehicleid"}
