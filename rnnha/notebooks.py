@@ -13,17 +13,12 @@ from typing import TextIO
 
 import nbformat
 import papermill
-from jinja2 import DictLoader
-from latex2mathml.converter import convert as mathml
-from nbconvert import HTMLExporter
-from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from papermill.exceptions import PapermillExecutionError
 
 from rnnha.paths import DATA, RESULTS, ROOT, atomic
 
 NOTEBOOKS = ROOT / "notebooks"
 FAILED = ".failed"
-WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 class NotebookError(RuntimeError):
@@ -153,69 +148,22 @@ def report(results: Path = RESULTS) -> Path:
     Pages hold all they need and open without a network: images are embedded, equations are
     MathML, and widgets (which need scripts from elsewhere) say where to find them alive.
     """
+    from rnnha.webpage import page_of  # takes a second, which no training should wait for
+
     folder = results / "report"
-    chapters = [(_page(p, folder / f"{p.stem}.html"), _title(p))
+    chapters = [(page_of(p, folder / f"{p.stem}.html"), _title(p))
                 for p in sorted((results / "notebooks").glob("[0-9]*.ipynb"))
                 if not p.stem.endswith(FAILED)]  # fmt: skip
     runs = {}
     for path in sorted((results / "runs").glob("*/*/seed*/02_train.ipynb")):
         dataset, row, seed = path.relative_to(results / "runs").parts[:3]
-        page = _page(path, folder / "runs" / dataset / f"{row}-{seed}.html")
+        page = page_of(path, folder / "runs" / dataset / f"{row}-{seed}.html")
         runs.setdefault((dataset, row), []).append((page, seed))
     if not chapters and not runs:
         raise NotebookError(f"no executed notebooks in {_shown(results)}: `make reproduce` first")
     with atomic(folder / "index.html") as temporary:
         temporary.write_text(_index(chapters, runs, folder), encoding="utf-8")
     return folder / "index.html"
-
-
-class _Renderer(IPythonRenderer):
-    """Markdown with equations as MathML, which browsers draw themselves."""
-
-    def block_math(self, body: str) -> str:
-        return mathml(body, display="block")
-
-    def inline_math(self, body: str) -> str:
-        return mathml(body)
-
-
-class _OfflineExporter(HTMLExporter):
-    """nbconvert's page without what it would load: MathJax, require.js, mermaid, widgets."""
-
-    EMPTY = ("html_head_js_requirejs", "html_head_js_mathjax", "html_head_js_mermaidjs",
-             "jupyter_widgets")  # fmt: skip
-    TEMPLATE = "{% extends 'lab/index.html.j2' %}" + "".join(
-        f"{{% block {name} %}}{{% endblock %}}" for name in EMPTY
-    )
-
-    def __init__(self):
-        super().__init__(
-            extra_loaders=[DictLoader({"offline.html.j2": self.TEMPLATE})],
-            template_file="offline.html.j2", embed_images=True,
-        )  # fmt: skip
-
-    def default_filters(self):
-        yield from super().default_filters()
-        yield "markdown2html", lambda source: MarkdownWithMath(
-            _Renderer(escape=False, embed_images=True, path=str(NOTEBOOKS))
-        ).render(source)
-
-
-def _page(notebook: Path, page: Path) -> Path:
-    """Export one executed notebook, unless its page is newer; return the page's path."""
-    if page.exists() and page.stat().st_mtime > notebook.stat().st_mtime:
-        return page
-    node = nbformat.read(notebook, as_version=4)
-    for cell in node.cells:
-        for output in cell.get("outputs", ()):
-            if WIDGET in output.get("data", {}):
-                output.data = {"text/markdown": "*Interactive in JupyterLab: `make lab`.*"}
-    text, _ = _OfflineExporter().from_notebook_node(
-        node, resources={"metadata": {"name": notebook.stem}}
-    )
-    with atomic(page) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return page
 
 
 def _title(notebook: Path) -> str:
