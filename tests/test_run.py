@@ -203,3 +203,11 @@ def test_nan_loss_stops_and_keeps_the_last_good_state(tiny, tmp_path):
             model, images, labels % 4, labels, replace(good, epochs=3, one_cycle=False), **options
         )
     assert checkpoint.read_bytes() == kept
+
+
+def test_runs_side_by_side_take_a_gpu_each(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(training.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(training, "_held", [])
+    taken = [training.default_device.__wrapped__().index for _ in range(3)]  # as three processes
+    assert taken == [0, 1, 1]
