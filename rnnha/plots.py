@@ -1,8 +1,8 @@
 """Figures from arrays and data frames: nothing here knows of files, runs or data sets.
 
 Every function returns a matplotlib `Figure` without pyplot's state, so a notebook shows it once, as
-the last value of a cell, and a script saves it without a display. Colours are seaborn's colour-blind-safe
-palette; where colour says something (right or wrong), a sign says it too.
+the last value of a cell, and a script saves it without a display. Colours are seaborn's
+colour-blind-safe palette; where colour says something (right or wrong), a sign says it too.
 
 Images are uint8 [H, W, 3]; attention and Grad-CAM maps are float [h, w] on the network's own grid,
 not negative, and are drawn bilinearly enlarged.

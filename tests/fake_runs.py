@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pandas as pd
+
 from rnnha.protocols import summarise, write_per_query
 
 
