@@ -1,13 +1,15 @@
 """Vehicles as triangle meshes: lofted bodies with every feature cut out of their skin."""
 
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 
+from rnnha.rendering import cues as cue_shapes
 from rnnha.rendering import features, fittings
 from rnnha.rendering.materials import MATERIALS, paint
-from rnnha.rendering.mesh import EMPTY, Sheet, split
+from rnnha.rendering.mesh import Sheet
+from rnnha.rendering.surface import skin
 from rnnha.rendering.templates import Model
 
 
@@ -17,8 +19,7 @@ class Part:
 
     vertices float32 ``[V, 3]`` in metres (x forward, y left, z up, origin on the ground below
     the middle), faces uint32 ``[F, 3]``, normals float32 ``[V, 3]``, uv float32 ``[V, 2]`` or
-    None (v counts upwards), material a mitsuba BSDF dictionary (textures as ``mi.Bitmap`` need a
-    variant to be set), role "body", "glass" or "cue", cue the kind of cue."""
+    None, material a mitsuba BSDF dictionary, role "body", "glass" or "cue", cue its kind."""
 
     name: str
     vertices: np.ndarray
@@ -30,41 +31,37 @@ class Part:
     cue: str = ""
 
 
-def part(name: str, sheet: Sheet, material: dict, role: str = "body", cue: str = "",
-         uv: np.ndarray | None = None) -> Part:
-    """A Part from a sheet ``[F, 3, 8]``; uv ``[F, 3, 2]``."""
+def part(name: str, sheet: Sheet, material: dict, role: str = "body", cue: str = "") -> Part:
+    """A Part from a sheet ``[F, 3, 8]``."""
     vertices = sheet[..., :3].reshape(-1, 3).astype(np.float32)
     normals = sheet[..., 3:6].reshape(-1, 3)
     normals = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
-    return Part(name, vertices, np.arange(len(vertices), dtype=np.uint32).reshape(-1, 3),
-                normals.astype(np.float32),
-                None if uv is None else uv.reshape(-1, 2).astype(np.float32), material, role, cue)
+    faces = np.arange(len(vertices), dtype=np.uint32).reshape(-1, 3)
+    return Part(name, vertices, faces, normals.astype(np.float32), None, material, role, cue)
 
 
-@lru_cache(maxsize=None)
-def skin(model: Model) -> Sheet:
-    """The outer surface that features and cues are cut from, wheel arches open."""
-    return features.skin(model)
-
-
-@lru_cache(maxsize=None)
-def _model_sheets(model: Model) -> dict[str, Sheet]:
-    """Every material of a model and its sheet, without the plates."""
+@cache
+def model_parts(model: Model) -> tuple[Part, ...]:
+    """A part a material, in the model's main paint and without plates."""
     layers = features.layers(model, skin(model))
     for material, sheet in fittings.fittings(model, skin(model)):
         layers.setdefault(material, []).append(sheet)
-    return {name: np.concatenate(sheets) for name, sheets in layers.items()}
+    result = []
+    for name, sheets in layers.items():
+        sheet = np.concatenate(sheets)
+        material = paint(model.paint) if name == "paint" else MATERIALS[name]
+        role = "glass" if name in ("glass", "privacy") else "body"
+        if len(sheet):
+            result.append(part(name, sheet, material, role))
+    return tuple(result)
 
 
 def parts(model: Model, vehicle, cues=None) -> list[Part]:
     """The parts of a vehicle. cues: None for its own, () for the vehicle without any."""
-    from rnnha.rendering.cues import cue_parts
-
-    cues = vehicle.cues if cues is None else cues
-    result = []
-    for name, sheet in _model_sheets(model).items():
-        material = paint(vehicle.paint) if name == "paint" else MATERIALS[name]
-        if len(sheet):
-            role = "glass" if name in ("glass", "privacy") else "body"
-            result.append(part(name, sheet, material, role))
-    return result + cue_parts(model, vehicle.paint, cues)
+    body = [replace(p, material=paint(vehicle.paint)) if p.name == "paint" else p
+            for p in model_parts(model)]
+    own = vehicle.cues if cues is None else cues
+    drawn = [part(f"{kind or 'plate'} {i}", sheet, material, "cue" if kind else "body", kind)
+             for i, (kind, sheet, material) in enumerate(
+                 cue_shapes.cue_sheets(model, vehicle.paint, tuple(own)))]
+    return body + drawn

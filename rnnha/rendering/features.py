@@ -4,7 +4,7 @@ import numpy as np
 
 from rnnha.rendering import styles
 from rnnha.rendering.loft import loft
-from rnnha.rendering.mesh import Sheet, band, box, carve, polygon_field, refine, smooth_max, split
+from rnnha.rendering.mesh import Sheet, band, box_field, carve, polygon_field, smooth_max
 from rnnha.rendering.templates import Model
 
 ARCH = 1.16  # radius of a wheel arch over the wheel's
@@ -99,29 +99,40 @@ def side_window_field(model: Model, start: float, stop: float, inset: float = 0.
     return region
 
 
+def gate_field(model: Model, p: Sheet, center: float, width: float, inset: float):
+    """A bus door's rectangle on the right side."""
+    low, high = model.shape.bottom + 0.12 + inset, model.window_top - inset / 3
+    inside = box_field(p[..., 6] - center, p[..., 2] - (low + high) / 2, width, high - low, 0.04)
+    return np.maximum(inside, 0.5 + p[..., 4])
+
+
 def layers(model: Model, sheet: Sheet) -> dict[str, list[Sheet]]:
     """Cut the skin into materials."""
     out: dict[str, list[Sheet]] = {}
 
     def take(material, field, levels=1):
         nonlocal sheet
-        piece, sheet = carve(sheet, field, levels)
+        piece, sheet = carve(sheet, field, levels, 0.035 if levels > 1 else 0.06)
         out.setdefault(material, []).append(piece)
 
-    take("trim", lambda p: np.maximum(0.4 + p[..., 5], p[..., 2] - 0.45))
+    take("trim", lambda p: np.maximum(0.4 + p[..., 5], p[..., 2] - 0.45), 0)
     take("glass", screen_field(model, True))
-    take("seam", lambda p, f=screen_field(model, True): f(p) - 0.022)
+    take("seam", lambda p, f=screen_field(model, True): f(p) - 0.022, 0)
     if model.back:
         take("privacy" if model.privacy else "glass", screen_field(model, False))
-        take("seam", lambda p, f=screen_field(model, False): f(p) - 0.02)
+        take("seam", lambda p, f=screen_field(model, False): f(p) - 0.02, 0)
+    for s in model.gates:
+        for offset in (-0.31, 0.31):
+            take("glass", lambda p, c=s + offset: gate_field(model, p, c, 0.5, 0.12))
+        take("black", lambda p, s=s: gate_field(model, p, s, 1.3, 0.0))
     if model.windows:
         for i, (a, b) in enumerate(model.windows):
             pane = "privacy" if model.privacy and i else "glass"
             take(pane, side_window_field(model, a, b))
         whole = side_window_field(model, model.windows[0][0], model.windows[-1][1])
-        take("black", lambda p: whole(p) - 0.012)
+        take("black", lambda p: whole(p) - 0.012, 0)
         if model.bright:
-            take("chrome", lambda p: whole(p) - 0.035)
+            take("chrome", lambda p: whole(p) - 0.035, 0)
     for material, shape in reversed(face_layers(model)):
         take(material, shape, 2)
     for seam in seams(model):
@@ -135,6 +146,12 @@ def layers(model: Model, sheet: Sheet) -> dict[str, list[Sheet]]:
             take("trim", lambda p, x=x: np.maximum(
                 np.hypot(p[..., 0] - x, p[..., 2] - model.radius) - ARCH * model.radius - 0.06,
                 0.3 - np.abs(p[..., 4])))
+    if model.skirt:
+        take(model.skirt[1], lambda p: p[..., 2] - model.skirt[0])
+    if model.type == "bus":
+        take("black", lambda p: smooth_max(
+            np.maximum(model.screen[1] - 0.1 - p[..., 2], p[..., 2] - model.height + 0.17),
+            np.abs(p[..., 1]) - 0.37 * model.width, 0.35 - p[..., 3]))
     if model.black_roof:
         take("black", lambda p: np.maximum(model.height - 0.16 - p[..., 2], 0.5 - p[..., 5]))
     out.setdefault("paint", []).append(sheet)
@@ -159,20 +176,3 @@ def seams(model: Model) -> list:
             return np.where((outside > 0) | (p[..., 6] > 0.4 * model.length), 1.0, gap)
         result.append(bonnet)
     return result
-
-
-def interior(model: Model) -> list[tuple[str, Sheet]]:
-    """Dashboard, seats and a dark tub below the windows."""
-    shape = model.shape
-    belt = float(shape.belt_at(0.4 * shape.length))
-    cowl = model.windows[0][0] if model.windows else 0.5
-    last = model.windows[-1][1] if model.windows else shape.length - 0.3
-    width = shape.width - 0.22
-    half = model.length / 2
-    tub = box((half - (cowl + last) / 2, 0, belt - 0.36), (last - cowl + 0.3, width, 0.02))
-    result = [("interior", refine(tub))]
-    return result
-
-
-__all__ = ["ARCH", "band", "face_layers", "front_plane", "interior", "layers", "rear_plane",
-           "screen_field", "side_window_field", "skin", "split"]

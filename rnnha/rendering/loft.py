@@ -114,8 +114,8 @@ class Shape:
         r0 = 0.07
         z_low, z_high = self.bottom + r0, zc - r
         share = np.clip((self.belt_at(column) - z_low) / (z_high - z_low), 0.3, 0.9)
-        t = np.concatenate([np.linspace(0, 1, 10)[None] * share,
-                            share + (1 - share) * np.linspace(0, 1, 8)[None, 1:]], axis=1)
+        t = np.concatenate([np.linspace(0, 1, 9)[None] * share,
+                            share + (1 - share) * np.linspace(0, 1, 6)[None, 1:]], axis=1)
         z_side = z_low + (z_high - z_low) * t
         w = self.half_width(column)
         y_side = w * self.lean(column, z_side)
@@ -140,7 +140,7 @@ class Shape:
 
 
 def loft(shape: Shape, arches: tuple[tuple[float, float], ...] = (), hub: float = 0.0,
-         n: int = 76) -> Sheet:
+         n: int = 60) -> Sheet:
     """The closed skin of a shape; arches are (station, radius) around the hub height."""
     s = shape.stations(n)
     yz, side = shape.sections(s)
@@ -154,7 +154,7 @@ def loft(shape: Shape, arches: tuple[tuple[float, float], ...] = (), hub: float 
         y = y * (1 - inset / half)
         middle = (shape.bottom + shape.top(column)) / 2
         z = middle + (z - middle) * (1 - 0.28 * inset / (shape.top(column) - shape.bottom))
-    rings = [np.sin(np.linspace(0, 1, 14)[1:-1] * np.pi / 2), [0.9995]]
+    rings = [np.sin(np.linspace(0, 1, 11)[1:-1] * np.pi / 2), [0.9995]]
     shrink = 1 - np.concatenate(rings)
     caps = []
     for row in (0, -1):

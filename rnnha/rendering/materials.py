@@ -34,16 +34,16 @@ def paint(name: str) -> dict:
     return gloss(color, roughness=0.35, metallic=metallic, coat=0.9)
 
 
-def pane(opacity: float) -> dict:
+def pane(opacity: float, sheen: float) -> dict:
     """Glass as a share of dark mirror over clear: far less grain at few samples than a
     dielectric, because the reflection of the sky is then sampled as a light."""
-    mirror = gloss((0.42, 0.45, 0.48), 0.12, metallic=0.35)
+    mirror = gloss((0.9 * sheen, 0.96 * sheen, sheen), 0.12, metallic=0.35)
     return {"type": "mask", "opacity": opacity, "bsdf": mirror}
 
 
 MATERIALS = {
-    "glass": pane(0.38),
-    "privacy": pane(0.8),
+    "glass": pane(0.4, 0.30),
+    "privacy": pane(0.85, 0.06),
     "black": gloss((0.012, 0.012, 0.013), 0.18, coat=0.5),
     "trim": gloss((0.028, 0.028, 0.03), 0.6),
     "seam": matte((0.012, 0.012, 0.012)),
@@ -63,5 +63,6 @@ MATERIALS = {
     "rimdark": gloss((0.16, 0.16, 0.17), 0.35, metallic=0.6),
     "plate": gloss((0.02, 0.07, 0.30), 0.4),
     "cargo": gloss((0.66, 0.66, 0.64), 0.45),
+    "darkblue": gloss((0.015, 0.04, 0.14), 0.3, coat=0.6),
     "steel": gloss((0.12, 0.12, 0.125), 0.55, metallic=0.2),
 }

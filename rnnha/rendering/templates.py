@@ -66,11 +66,9 @@ class Model:
     bed: tuple[float, float] | None = None
     load: Load | None = None
     mirrors: str = "paint"
-
-    @property
-    def bonnet(self) -> float:
-        """Height of the bonnet's front edge."""
-        return self.shape.profile[0][1]
+    skirt: tuple[float, str] | None = None  # lower part of the body: up to a height, material
+    gates: tuple[float, ...] = ()  # a bus's doors on the right side, by their middles
+    unit: tuple[float, float] | None = None  # air conditioning on the roof: station, length
 
 
 def _front(h0, h1, cowl, header, top, arch=0.03):
@@ -169,8 +167,8 @@ def pickup(name, *, bed_z=1.06, cab_end=3.15, tail="square", bumper="step", **mo
 
 def bus(name, *, length, width, height, axles, windows, belt=1.25, window_top=None, radius=0.48,
         head="upright", grille="none", lower="wide", tail="column", lamp=0.85, front=None,
-        screen=None, back=True, doors=(0.5, 1.5), rim="steel", **more) -> Model:
-    """A bus: windows is the number of side windows; doors are stations on the right side."""
+        screen=None, back=True, gates=(1.0,), rim="steel", **more) -> Model:
+    """A bus: windows is the number of side windows; gates the doors' middles, right side."""
     h = height
     profile = ((0.0, h - 0.25), (0.10, h - 0.09), (0.4, h - 0.015), (1.0, h), (length / 2, h),
                (length - 0.5, h - 0.01), (length - 0.12, h - 0.06), (length, h - 0.2))
@@ -186,8 +184,8 @@ def bus(name, *, length, width, height, axles, windows, belt=1.25, window_top=No
     return Model(
         name, "bus", shape, length, width, h, axles, radius, screen or (belt - 0.12, h - 0.5, 0.07),
         (belt + 0.35, h - 0.45, 0.2) if back else None, panes, window_top or h - 0.42, 0.3,
-        (0.0, 0.0), doors, head, grille, lower, tail, "plain", rim, lamp, lamp, 0.48, 1.15, 0.52,
-        (0.45, 0.62), **more)
+        (0.0, 0.0), (), head, grille, lower, tail, "plain", rim, lamp, lamp, 0.48, 1.15, 0.52,
+        (0.45, 0.62), gates=gates, mirrors="trim", **more)
 
 
 def truck(name, *, length, width, height, cab, cab_height, axles, load, radius=0.42, head="upright",
