@@ -123,7 +123,7 @@ def _check(options) -> int:
     from rnnha.data.check import check
 
     report = check(options.path)
-    print(report.text)
+    print(report)
     return 0 if report.ok else 1
 
 

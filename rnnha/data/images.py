@@ -244,14 +244,18 @@ def augment(
     if flip:
         columns = torch.where(chance[:, :1] < 0.5, size - 1 - columns, columns)
     if flip or shift:
-        batch = batch.gather(2, rows[:, None, :, None].expand(-1, 3, -1, size))
-        batch = batch.gather(3, columns[:, None, None, :].expand(-1, 3, size, -1))
+        moved = [
+            image.index_select(1, r).index_select(2, c)
+            for image, r, c in zip(batch, rows, columns, strict=True)
+        ]
+        batch = torch.stack(moved)
     if jitter:
         factors = (1 + jitter * (2 * chance[:, 3:5] - 1)).float()
         brightness, contrast = factors.T[..., None, None, None]
         pixels = batch.float()
         mean = pixels.mean(dim=(1, 2, 3), keepdim=True)
-        batch = ((pixels - mean) * contrast + mean).mul(brightness).round().clamp(0, 255).byte()
+        pixels.mul_(brightness * contrast).add_(brightness * (1 - contrast) * mean)
+        batch = pixels.round_().clamp_(0, 255).byte()
     return batch
 
 
