@@ -12,7 +12,8 @@ Three questions to a trained network, in the order of their strength:
 Maps are float32 [N, h, w] on the network's own grid; nothing is enlarged before it is scored.
 """
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,8 @@ def gradcam(model: nn.Module, images: Tensor, target_ids: np.ndarray | None = No
     if target_ids is not None and np.shape(target_ids) != (len(images),):
         raise ValueError(f"{len(images)} images need as many targets, not {np.shape(target_ids)}")
     was_training = model.training
+    # Gradients are wanted at the map only: cut there, the backward pass spares the backbone.
+    cut = model.backbone.register_forward_hook(lambda *args: args[-1].detach().requires_grad_())
     cam = GradCAM(FineHead(model), [model.backbone])  # no `with`: it would swallow IndexErrors
     try:
         targets = None
@@ -71,6 +74,7 @@ def gradcam(model: nn.Module, images: Tensor, target_ids: np.ndarray | None = No
         )
     finally:
         cam.activations_and_grads.release()
+        cut.remove()
         model.zero_grad(set_to_none=True)
         model.train(was_training)
     return np.maximum(raw, 0).astype(np.float32)
@@ -196,20 +200,26 @@ def _distribution(grid: np.ndarray) -> np.ndarray:
 
 
 @torch.inference_mode()
-def swap(model: nn.Module, pixels: Images, maps: np.ndarray, batch_size: int = 128) -> np.ndarray:
-    """Embeddings o2, float32 [N, H], of all images with `maps` [N, h, w] in place of the own."""
-    if len(maps) != len(pixels):
-        raise ValueError(f"{len(maps)} maps for {len(pixels)} images")
-    was_training = model.training
-    model.eval()
+def swap(
+    model: nn.Module, pixels: Images, maps: Mapping[str, np.ndarray], batch_size: int = 128
+) -> dict[str, np.ndarray]:
+    """Embeddings o2, float32 [N, H], of all images with each of `maps` in place of the own.
+
+    maps: name -> float32 [N, h, w]. Raises ValueError for a number of maps other than of images.
+    """
+    for name, values in maps.items():
+        if len(values) != len(pixels):
+            raise ValueError(f"{name}: {len(values)} maps for {len(pixels)} images")
+    head = copy.deepcopy(model).eval()
+    backbone, head.backbone = head.backbone, nn.Identity()  # features are the same for all maps
     device = next(model.parameters()).device
-    replacing = torch.from_numpy(np.ascontiguousarray(maps, np.float32)).to(device)
-    o2 = [
-        model(normalise(batch.to(device)), attention=replacing[indices.to(device)]).o2.cpu()
-        for batch, indices in batches(pixels, np.arange(len(pixels)), batch_size)
-    ]
-    model.train(was_training)
-    return torch.cat(o2).float().numpy()
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in maps}
+    for batch, indices in batches(pixels, np.arange(len(pixels)), batch_size):
+        X = backbone(normalise(batch.to(device)))
+        for name, values in maps.items():
+            given = torch.from_numpy(values[indices.numpy()]).float().to(device)
+            parts[name].append(head(X, attention=given).o2.float().cpu().numpy())
+    return {name: np.concatenate(part) for name, part in parts.items()}
 
 
 # --- all of it, for one trained network ---------------------------------------------------------
@@ -250,9 +260,8 @@ def analyse(
 
 def _swap_test(model, benchmark, pixels, outputs, cues, seed) -> list[tuple]:
     names = [Path(path).name for path in pixels.paths]
-    embeddings = {"own": outputs["o2"]}
-    for name, maps in replacements(outputs["attention"], cues, seed).items():
-        embeddings[name] = swap(model, pixels, maps)
+    maps = replacements(outputs["attention"], cues, seed)
+    embeddings = {"own": outputs["o2"]} | swap(model, pixels, maps)
     rows = []
     for name, o2 in embeddings.items():
         embed = protocols.by_name(names, o2)

@@ -223,10 +223,10 @@ def test_swap_with_the_own_map_changes_nothing_and_uniform_gives_rnn_h(pixels):
     with torch.no_grad():
         own = model(batch_of(pixels))
         plain = without(batch_of(pixels)).o2.numpy()
-    same = attention.swap(model, pixels, own.attention.numpy(), batch_size=2)
-    np.testing.assert_allclose(same, own.o2.numpy(), atol=1e-6)
-    uniform = attention.replacements(own.attention.numpy(), None, 0)["uniform"]
-    np.testing.assert_allclose(attention.swap(model, pixels, uniform), plain, atol=1e-6)
+    maps = attention.replacements(own.attention.numpy(), None, 0) | {"own": own.attention.numpy()}
+    found = attention.swap(model, pixels, maps, batch_size=2)
+    np.testing.assert_allclose(found["own"], own.o2.numpy(), atol=1e-6)
+    np.testing.assert_allclose(found["uniform"], plain, atol=1e-6)
     assert np.abs(plain - own.o2.numpy()).max() > 1e-4
 
 
@@ -236,17 +236,17 @@ def test_swap_gives_each_image_the_map_in_its_place(pixels):
 
         def __init__(self):
             super().__init__()
-            self.weight = torch.nn.Parameter(torch.zeros(1))
+            self.backbone = torch.nn.Conv2d(3, 1, 1)
 
         def forward(self, images, attention):
             return Output(None, None, None, attention.flatten(1), attention)
 
     maps = own_maps(5)
-    found = attention.swap(Reader(), pixels, maps, batch_size=2)
-    np.testing.assert_array_equal(found, maps.reshape(5, -1))
+    found = attention.swap(Reader(), pixels, {"a": maps, "b": maps[::-1]}, batch_size=2)
+    np.testing.assert_array_equal(found["a"], maps.reshape(5, -1))
+    np.testing.assert_array_equal(found["b"], maps[::-1].reshape(5, -1))
     with pytest.raises(ValueError, match="9 maps for 5"):
-        attention.swap(Reader(), pixels, own_maps(9))
-
+        attention.swap(Reader(), pixels, {"a": own_maps(9)})
 
 
 # --- the whole table ----------------------------------------------------------------------------
@@ -276,8 +276,8 @@ def test_the_table_holds_chance_for_uniform_and_the_swaps_as_scored_by_hand(tmp_
     assert values["cues", "retrieval", "n_without_cue"] == 3
 
     gallery = benchmark.gallery
-    for name, o2 in (("own", outputs["o2"]), ("uniform", attention.swap(
-            model, pixels, np.full((15, CELLS, CELLS), 1 / CELLS**2)))):  # fmt: skip
+    same = {"uniform": np.full((15, CELLS, CELLS), 1 / CELLS**2)}
+    for name, o2 in {"own": outputs["o2"], **attention.swap(model, pixels, same)}.items():
         unit = o2 / np.linalg.norm(o2, axis=1, keepdims=True)
         first = []
         for query in np.flatnonzero(gallery.camera_id == 1):
