@@ -21,9 +21,10 @@ from collections.abc import Callable
 from statistics import median
 
 import numpy as np
+from threadpoolctl import threadpool_limits
+
 from rnnha.paths import ROOT, atomic
 from rnnha.retrieval import evaluate
-from threadpoolctl import threadpool_limits
 
 sys.path.insert(0, str(ROOT / ".venv-bench" / "peers"))
 from rank_cy import evaluate_cy  # noqa: E402

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from rnnha import protocols
 from rnnha.data.benchmark import Benchmark, DataError, make_manifest
 from rnnha.protocols import by_name, oracle_distance, score, summarise
@@ -108,6 +109,8 @@ def test_same_camera_is_junk_only_in_the_veri_protocol():
     found = score(benchmark(rows, "cross-camera"), embed=vectors)
     assert found["first_rank"].tolist() == [1]
     assert found["protocol"].tolist() == ["cross-camera"]
+    unknown = [(*row[:3], pd.NA) for row in rows]  # cameras that nobody knows are not the same
+    assert score(benchmark(unknown, "veri"), embed=vectors)["first_rank"].tolist() == [1]
 
 
 def test_vehicleid_draws_one_gallery_image_a_vehicle(tmp_path):

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy import stats
+
 from rnnha import statistics
 from rnnha.statistics import interval, paired_difference
-from scipy import stats
 
 
 def clustered(rng, vehicles=60, between=10.0, within=5.0):
