@@ -27,8 +27,8 @@ KNOWN = ["model", "paint", "view", "cues"]  # of the side-car
 class Outcome:
     """A network and its N test images.
 
-    images: the manifest's rows with the image's name as index; `gallery`, whether the image is
-        searched; for rendered sets model, paint, view and cues.
+    images: the manifest's rows with the image's name as index; query and gallery, whether the
+        image is searched with, and searched; for rendered sets model, paint, view and cues.
     vectors: "o2" and, where the network has it, "o1": float32 [N, H], L2-normalised.
     maps: "attention" and "Grad-CAM", float32 [N, h, w], as far as there are.
     """
@@ -130,10 +130,9 @@ def test_images(benchmark: Benchmark) -> pd.DataFrame:
     """The test rows of the manifest, each image once, by name, as `Outcome.images` describes."""
     test = benchmark.manifest[benchmark.manifest["split"] != "train"]
     test = test.assign(name=test["path"].map(lambda path: Path(path).name))
-    # VeRi's queries are files of its gallery too; where the set has no gallery, all is searched.
-    searched = set(test.loc[test["split"].isin(["gallery", "test"]), "name"])
     images = test.drop_duplicates("name").set_index("name")
-    images["gallery"] = images.index.isin(searched)
+    for side in ("query", "gallery"):  # VeRi's queries are both; where the split is test, all are
+        images[side] = images.index.isin(test.loc[test["split"].isin([side, "test"]), "name"])
     if benchmark.side_car is None:
         return images
     return images.join(benchmark.side_car.drop_duplicates("image").set_index("image")[KNOWN])

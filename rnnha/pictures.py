@@ -153,7 +153,7 @@ def agreement(outcome: Outcome, limit: int = 300, seed: int = 0) -> pd.DataFrame
     Rows: the states, and "a random image". Columns: same type, and for rendered sets model, model
     and paint; same vehicle. Over at most `limit` queries, drawn by chance.
     """
-    queries = outcome.images[outcome.images["split"] != "gallery"]
+    queries = outcome.images[outcome.images["query"]]
     queries = queries.sample(min(limit, len(queries)), random_state=seed)
     labels = {"same type": ["type"], "same model": ["model"],
               "same model and paint": ["model", "paint"], "same vehicle": ["vehicle_id"]}
