@@ -144,9 +144,10 @@ def _run(options) -> None:
 
 
 def _score(options) -> None:
-    from rnnha.protocols import score_files
+    from rnnha.protocols import summarise
+    from rnnha.scoring import score_files
 
-    print(score_files(options.embeddings, options.manifest).to_string(index=False))
+    print(summarise(score_files(options.embeddings, options.manifest)).to_string(index=False))
 
 
 def _compare(options) -> None:

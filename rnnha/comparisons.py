@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rnnha.experiments import row
 from rnnha.layout import Layout, layout_of, published
 from rnnha.results import Results
-from rnnha.statistics import POWER_80, interval
+from rnnha.statistics import paired_difference
 
 # The row of interest and those it is compared with; the first is primary on PRIMARY_DATASET, by
 # mAP, image-to-image, with o2. All the rest is exploratory.
@@ -58,11 +58,11 @@ def difference(results: Results, minus: str, protocol: str, test_size: str,
     ours, theirs = ours[seeds], theirs[seeds]
     theirs = theirs.reindex(ours.index)
     vehicles = ours.index.get_level_values("vehicle_id").to_numpy()
-    found = interval((ours - theirs).mean(axis=1).to_numpy(), vehicles)
+    found = paired_difference(ours.mean(axis=1), theirs.mean(axis=1), vehicles)
     main = layout_of(results.dataset)
     return Difference(
         minus, test_size, protocol, metric, found.estimate, found.low, found.high,
-        POWER_80 * found.standard_error, tuple((ours - theirs).mean()), found.n_vehicles,
+        found.smallest, tuple((ours - theirs).mean()), found.n_vehicles,
         primary=(results.dataset, minus, protocol, metric)
         == (PRIMARY_DATASET, OTHERS[0], main.protocol, "mAP"),
     )
