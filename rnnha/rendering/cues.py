@@ -43,7 +43,7 @@ def colored(name: str) -> dict:
     return gloss(COLORS[name], 0.4)
 
 
-def patch(model: Model, at: Anchor, field, reach: float, levels: int = 2,
+def patch(model: Model, at: Anchor, field, reach: float, levels: int = 4,
           above: float = LIFT) -> Sheet:
     """The surface within reach of an anchor where field(u, v) < 0, laid a little outside."""
     near = at.near(surface(model), reach)

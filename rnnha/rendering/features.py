@@ -116,11 +116,12 @@ def layers(model: Model, sheet: Sheet) -> dict[str, list[Sheet]]:
         out.setdefault(material, []).append(piece)
 
     take("trim", lambda p: np.maximum(0.4 + p[..., 5], p[..., 2] - 0.45), 0)
-    take("glass", screen_field(model, True))
-    take("seam", lambda p, f=screen_field(model, True): f(p) - 0.022, 0)
+    windscreen, rear_window = screen_field(model, True), model.back and screen_field(model, False)
+    take("glass", windscreen)
+    take("seam", lambda p: windscreen(p) - 0.022, 0)
     if model.back:
-        take("privacy" if model.privacy else "glass", screen_field(model, False))
-        take("seam", lambda p, f=screen_field(model, False): f(p) - 0.02, 0)
+        take("privacy" if model.privacy else "glass", rear_window)
+        take("seam", lambda p: rear_window(p) - 0.02, 0)
     for s in model.gates:
         for offset in (-0.31, 0.31):
             take("glass", lambda p, c=s + offset: gate_field(model, p, c, 0.5, 0.12))

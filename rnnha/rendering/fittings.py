@@ -164,44 +164,48 @@ def load(model: Model) -> list[tuple[str, Sheet]]:
     """What a lorry carries, its frame and its rear lamps."""
     if not model.load:
         return []
-    l, half = model.load, model.length / 2
-    middle, length = half - (l.s0 + l.s1) / 2, l.s1 - l.s0
-    result = [("trim", box((middle + 0.2, side * 0.38, 0.72), (length + 0.7, 0.09, 0.2)))
+    cargo, half = model.load, model.length / 2
+    middle, length = half - (cargo.s0 + cargo.s1) / 2, cargo.s1 - cargo.s0
+    result = [("trim", box((middle + 0.3, side * 0.38, 0.72), (length + 0.5, 0.09, 0.2)))
               for side in (1, -1)]
     for side in (1, -1):
-        y = side * (l.width / 2 - 0.18)
-        result += [("red", box((half - l.s1 + 0.015, y, 0.66), (0.07, 0.26, 0.11))),
-                   ("amber", box((half - l.s1 + 0.01, y - side * 0.03, 0.68), (0.075, 0.08, 0.09))),
-                   ("silver", box((middle - 0.05, side * (l.width / 2 - 0.04), 0.62),
+        y = side * (cargo.width / 2 - 0.18)
+        result += [("red", box((half - cargo.s1 + 0.015, y, 0.66), (0.07, 0.26, 0.11))),
+                   ("amber", box((half - cargo.s1 + 0.01, y - side * 0.03, 0.68),
+                                 (0.075, 0.08, 0.09))),
+                   ("silver", box((middle - 0.05, side * (cargo.width / 2 - 0.04), 0.62),
                                   (0.40 * length, 0.03, 0.16)))]
-    result.append(("steel", box((half - l.s1 + 0.06, 0, 0.62), (0.08, l.width - 0.1, 0.16))))
-    z, tall = (l.z0 + l.z1) / 2, l.z1 - l.z0
-    if l.kind == "box":
-        body = refine(refine(refine(box((middle, 0, z), (length, l.width, tall)))))
-        result.append(("cargo", body))
-        for x, y in ((x, y) for x in (l.s0, l.s1) for y in (1, -1)):
-            result.append(("silver", box((half - x, y * l.width / 2, z), (0.07, 0.05, tall))))
-        for top in (l.z0, l.z1):
-            result.append(("silver", box((middle, 0, top), (length + 0.03, l.width + 0.03, 0.06))))
-        back = half - l.s1 - 0.015
+    result.append(("steel", box((half - cargo.s1 + 0.06, 0, 0.62), (0.08, cargo.width - 0.1, 0.16))))
+    z, tall = (cargo.z0 + cargo.z1) / 2, cargo.z1 - cargo.z0
+    if cargo.kind == "box":
+        body = box((middle, 0, z), (length, cargo.width, tall))
+        result.append(("cargo", refine(refine(refine(body)))))
+        for x, y in ((x, y) for x in (cargo.s0, cargo.s1) for y in (1, -1)):
+            result.append(("silver", box((half - x, y * cargo.width / 2, z), (0.07, 0.05, tall))))
+        for top in (cargo.z0, cargo.z1):
+            rim = (length + 0.03, cargo.width + 0.03, 0.06)
+            result.append(("silver", box((middle, 0, top), rim)))
+        back = half - cargo.s1 - 0.015
         result += [("seam", box((back + 0.01, 0, z), (0.02, 0.025, tall - 0.1))),
                    *(("steel", box((back, y, z), (0.02, 0.03, tall - 0.3))) for y in (-0.3, 0.3))]
         return result
-    deck = l.z0 + 0.06
-    board = "paint" if l.kind == "tipper" else "steel"
-    result.append(("steel", box((middle, 0, deck), (length, l.width, 0.12))))
+    deck = cargo.z0 + 0.06
+    board = "paint" if cargo.kind == "tipper" else "steel"
+    result.append(("steel", box((middle, 0, deck), (length, cargo.width, 0.12))))
     for side in (1, -1):
-        result.append((board, refine(refine(box((middle, side * (l.width / 2 - 0.02), z + 0.06),
-                                                (length, 0.04, tall))))))
-        for s in np.arange(l.s0 + 0.1, l.s1, 0.62 if l.kind == "tipper" else 1.2):
-            result.append((board, box((half - s, side * (l.width / 2 + 0.015), z + 0.05),
+        y = side * (cargo.width / 2 - 0.02)
+        result.append((board, refine(refine(box((middle, y, z + 0.06), (length, 0.04, tall))))))
+        for s in np.arange(cargo.s0 + 0.1, cargo.s1, 0.62 if cargo.kind == "tipper" else 1.2):
+            result.append((board, box((half - s, side * (cargo.width / 2 + 0.015), z + 0.05),
                                       (0.07, 0.05, tall))))
-    extra = 0.35 if l.kind == "flat" else 0.15
-    result += [(board, refine(box((half - l.s1 + 0.02, 0, z + 0.06), (0.04, l.width, tall)))),
-               (board, box((half - l.s0 - 0.02, 0, z + 0.06 + extra / 2),
-                           (0.04, l.width, tall + extra)))]
-    if l.kind == "tipper":
-        result.append(("interior", box((middle, 0, l.z1 - 0.16), (length - 0.1, l.width - 0.1, 0.05))))
+    extra = 0.35 if cargo.kind == "flat" else 0.15
+    tail = box((half - cargo.s1 + 0.02, 0, z + 0.06), (0.04, cargo.width, tall))
+    result += [(board, refine(tail)),
+               (board, box((half - cargo.s0 - 0.02, 0, z + 0.06 + extra / 2),
+                           (0.04, cargo.width, tall + extra)))]
+    if cargo.kind == "tipper":
+        result.append(("interior", box((middle, 0, cargo.z1 - 0.16),
+                                       (length - 0.1, cargo.width - 0.1, 0.05))))
     return result
 
 

@@ -71,7 +71,8 @@ def draw_cues(model: Model, paint: str, rng: np.random.Generator) -> tuple[Cue, 
     if rng.random() < 0.9:
         chosen.append((rear[rng.integers(len(rear))], "rear"))
     extra = [("windshield sticker", "front"), ("dent", "left"), ("dent", "right"),
-             ("scratch", "left"), ("scratch", "right"), ("mirror cover", "left"), ("plate", "front"),
+             ("scratch", "left"), ("scratch", "right"), ("mirror cover", "left"),
+             ("plate", "front"),
              ("rear sticker", "rear"), ("door decal", "left"), ("dashboard object", "front")]
     wanted = max(3, len(chosen) + int(rng.integers(0, 3)))
     taken, kept = set(), []
@@ -115,7 +116,7 @@ def place_cue(model: Model, paint: str, kind: str, face: str, rng: np.random.Gen
     if kind == "windshield sticker":
         count = int(rng.integers(1, 4))
         where = {"y": pick(-1, 1) * between(0.46, 0.62) * half, "down": between(0.09, 0.16),
-                 "count": count, "size": between(0.08, 0.12), "aspect": pick(0.7, 1.0, 1.2),
+                 "count": count, "size": between(0.09, 0.125), "aspect": pick(0.7, 1.0, 1.2),
                  "round": bool(rng.random() < 0.35),
                  "colors": tuple(pick("white", "red", "green", "blue", "yellow")
                                  for _ in range(count))}
@@ -127,27 +128,27 @@ def place_cue(model: Model, paint: str, kind: str, face: str, rng: np.random.Gen
                  "size": between(0.07, 0.11), "color": pick("red", "yellow", "white", "green")}
     elif kind == "rear sticker":
         where = {"y": between(-0.5, 0.5) * half, "dz": between(-0.02, 0.16),
-                 "text": pick("", "", "BABY", "RACE", "4x4"), "size": between(0.12, 0.18),
+                 "text": pick("", "", "BABY", "RACE", "4x4"), "size": between(0.14, 0.21),
                  "round": bool(rng.random() < 0.5), "color": color("black"),
                  "second": color("gray")}
     elif kind == "door decal":
         first = color()
         where = {"side": face, "s": round(middle + gap * between(-0.32, 0.32), 3),
                  "z": round(panel + between(-0.04, 0.05), 3),
-                 "size": round(between(0.24, 0.36) * scale, 3),
+                 "size": round(between(0.28, 0.42) * scale, 3),
                  "shape": pick("disc", "square", "diamond", "chevron"), "color": first,
                  "second": color(first)}
     elif kind == "lettering":
         where = {"side": face, "s": round(middle + gap * between(-0.1, 0.1), 3),
                  "z": round(panel + between(-0.02, 0.06), 3), "text": company(rng),
                  "number": pick("", f"{rng.integers(200, 999)}-{rng.integers(1000, 9999)}"),
-                 "size": round(between(0.13, 0.19) * scale, 3),
+                 "size": round(between(0.15, 0.22) * scale, 3),
                  "width": round(min(gap * 0.9, 1.3 * scale), 3),
                  "color": legible(paint, model, rng)}
     elif kind == "stripe":
         where = {"side": face, "s": round(middle, 3), "z": round(panel + between(-0.16, 0.14), 3),
                  "length": round(gap * between(0.75, 1.0), 3), "count": int(rng.integers(1, 3)),
-                 "width": round(between(0.025, 0.05) * scale, 3), "color": color()}
+                 "width": round(between(0.03, 0.055) * scale, 3), "color": color()}
     elif kind == "dent":
         where = {"side": face, "s": round(between(*metal), 3),
                  "z": round(body_z + between(-0.1, 0.08), 3), "size": between(0.30, 0.48),

@@ -182,7 +182,8 @@ def bus(name, *, length, width, height, axles, windows, belt=1.25, window_top=No
                                      bulge=0.9),
                   rear=End(bow=0.08, taper=0.015, corner=0.12, low=0.04, high=0.02, bulge=0.9))
     return Model(
-        name, "bus", shape, length, width, h, axles, radius, screen or (belt - 0.12, h - 0.5, 0.07),
+        name, "bus", shape, length, width, h, axles, radius, screen or (
+            belt - 0.12, h - 0.5, 0.9 * shape.front.corner),
         (belt + 0.35, h - 0.45, 0.2) if back else None, panes, window_top or h - 0.42, 0.3,
         (0.0, 0.0), (), head, grille, lower, tail, "plain", rim, lamp, lamp, 0.48, 1.15, 0.52,
         (0.45, 0.62), gates=gates, mirrors="trim", **more)
@@ -197,9 +198,9 @@ def truck(name, *, length, width, height, cab, cab_height, axles, load, radius=0
         profile = [*_front(*hood, cowl, cowl + 0.6, h - 0.06), (cab * 0.75, h), (cab, h - 0.03)]
         screen = (hood[1] + 0.03, h - 0.1, 0.08)
     else:
-        profile = [(0.0, h - 0.34), (0.09, h - 0.16), (0.3, h - 0.03), (0.7, h), (cab - 0.1, h - 0.02),
-                   (cab, h - 0.08)]
-        screen = (belt - 0.02, h - 0.36, 0.07)
+        profile = [(0.0, h - 0.34), (0.09, h - 0.16), (0.3, h - 0.03), (0.7, h),
+                   (cab - 0.1, h - 0.02), (cab, h - 0.08)]
+        screen = (belt - 0.02, h - 0.36, 0.12)
     shape = Shape(cab, width, h, tuple(profile), (belt, belt), 0.38, 0.10, crown=(0.05, 0.06),
                   fillet=(0.1, 0.13), line=(belt - 0.2, belt - 0.2, 0.01), flare=0.02,
                   front=End(bow=0.16, taper=0.03, corner=0.15, low=0.03, high=high, bulge=0.8),
