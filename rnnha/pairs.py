@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
@@ -153,9 +154,21 @@ def separation(
     )  # fmt: skip
 
 
-def separation_of(checkpoint: Path, paths: list[str], vehicles: ArrayLike, **columns) -> Separation:
-    """`separation` of image files by a checkpoint; columns are cameras and alike."""
+def measure(checkpoint: Path, images: pd.DataFrame) -> dict[str, Separation]:
+    """How well a checkpoint separates image files across cameras; vehicles it was not trained on.
+
+    images: a row each with path, vehicle_id, camera_id and type, or model and paint instead of
+    the type (`outcome.test_images` of a rendered set; the manifest of the photographs).
+    Returns "all pairs", and "same model and paint" or "same type": pairs of two vehicles that
+    only differ in small things.
+    """
     model, info = load_checkpoint(checkpoint)
-    pixels = Images(paths, info["profile"]["image_size"])
+    pixels = Images(images["path"], info["profile"]["image_size"])
     o2 = training.embed(model, pixels, next(model.parameters()).device)["o2"]
-    return separation(o2, vehicles, **columns)
+    known = {"model", "paint"} <= set(images.columns)
+    alike = images["model"] + "/" + images["paint"] if known else images["type"]
+    vehicles, cameras = images["vehicle_id"], images["camera_id"]
+    return {
+        "all pairs": separation(o2, vehicles, cameras),
+        "same model and paint" if known else "same type": separation(o2, vehicles, cameras, alike),
+    }

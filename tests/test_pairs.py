@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -131,13 +132,19 @@ def test_separation_needs_both_kinds_of_pairs():
         pairs.separation(np.eye(3), [1, 2, 3])
 
 
-def test_separation_of_files_uses_the_checkpoints_embedding(tmp_path, files):
+def test_measuring_files_uses_the_checkpoints_embedding_and_what_looks_alike(tmp_path, files):
     path, model, size = checkpoint(tmp_path)
-    o2 = [model(normalise(Images([f], size)[0][None])).o2[0].detach().numpy() for f in files]
-    vehicles, cameras = [1, 1, 2, 2, 3, 3], [1, 2, 1, 2, 1, 2]
-    found = pairs.separation_of(path, files, vehicles, cameras=cameras)
-    assert found.auc == pytest.approx(pairs.separation(np.array(o2), vehicles, cameras).auc)
-    assert (found.n_same, found.n_other) == (3, 6)
+    o2 = np.array([model(normalise(Images([f], size)[0][None])).o2[0].detach() for f in files])
+    images = pd.DataFrame({"path": files, "vehicle_id": [1, 1, 2, 2, 3, 3],
+                           "camera_id": [1, 2, 1, 2, 1, 2], "type": list("ttttuu")})  # fmt: skip
+    found = pairs.measure(path, images)
+    assert list(found) == ["all pairs", "same type"]
+    expected = pairs.separation(o2, images.vehicle_id, images.camera_id)
+    assert found["all pairs"].auc == pytest.approx(expected.auc)
+    assert (found["all pairs"].n_same, found["all pairs"].n_other) == (3, 6)
+    assert (found["same type"].n_same, found["same type"].n_other) == (3, 2)
+    known = pairs.measure(path, images.assign(model=list("mmmmnn"), paint=list("rrrrgg")))
+    assert "same model and paint" in known and "same type" not in known
 
 
 def test_photographs_of_real_vehicles_can_be_compared(shared, tmp_path):
