@@ -36,14 +36,15 @@ def execute(notebook: Path, out: Path, parameters: Mapping[str, object] | None =
     """
     notebook, out = Path(notebook).resolve(), Path(out).resolve()
     values = checked_parameters(notebook, parameters or {})
-    # The kernel's working directory is another, so relative settings would mean other folders.
-    os.environ.update(RNNHA_DATA=str(DATA), RNNHA_RESULTS=str(RESULTS))
+    # The kernel starts in another folder, where relative paths would lead elsewhere.
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    os.environ.update(RNNHA_DATA=str(DATA), RNNHA_RESULTS=str(RESULTS), PYTHONPATH=path)
     failed = out.with_name(f"{out.stem}{FAILED}{out.suffix}")
     with _alone(out), atomic(out) as temporary:
         try:
             executed = papermill.execute_notebook(
                 str(notebook), str(temporary), values, kernel_name="python3", progress_bar=False,
-                cwd=str(notebook.parent), extra_arguments=["--log-level=ERROR"],
+                cwd=str(notebook.parent), extra_arguments=["--log-level=CRITICAL"],
                 stdout_file=_Lines(sys.stdout, _label(out)),
                 stderr_file=_Lines(sys.stderr, _label(out)), coalesce_streams=True,
             )  # fmt: skip
@@ -120,13 +121,15 @@ class _Lines:
     """A stream that puts a label before each line, so that two runs side by side can be read."""
 
     def __init__(self, stream: TextIO, label: str):
-        self.stream, self.label, self.rest = stream, label, ""
+        self.stream, self.label, self.rest, self.last = stream, label, "", ""
 
     def write(self, text: str) -> None:
-        # A progress bar redraws itself with carriage returns: each state becomes a line.
+        # A progress bar redraws itself with carriage returns: each new state becomes a line.
         *lines, self.rest = re.split(r"[\r\n]+", self.rest + text)
-        for line in filter(str.strip, lines):
-            self.stream.write(f"{self.label} | {line.rstrip()}\n")
+        for line in map(str.rstrip, lines):
+            if line and line != self.last:
+                self.stream.write(f"{self.label} | {line}\n")
+                self.last = line
 
     def flush(self) -> None:
         self.stream.flush()
