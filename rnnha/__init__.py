@@ -1,3 +1,3 @@
-"""RNN-HA: coarse-to-fine vehicle re-identification, as software one can run, trust and look into."""
+"""RNN-HA, coarse-to-fine vehicle re-identification: to run, to trust, to look into."""
 
 __version__ = "0.1.0"

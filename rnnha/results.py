@@ -76,8 +76,8 @@ def _read(folder: Path, seed: int) -> pd.DataFrame:
 
 
 def describe(folder: Path) -> tuple[str, str]:
-    """(content key, hardware) of a run, from its config.json and env.json."""
-    key = json.loads((folder / "config.json").read_text())["key"]
+    """(key of configuration and data, hardware) of a run, from its config.json and env.json."""
+    key = json.loads((folder / "config.json").read_text())["settings_key"]
     return key, json.loads((folder / "env.json").read_text())["hardware"]
 
 

@@ -57,15 +57,16 @@ def run(
         stage0 = run("stage0", dataset, seed, profile, holdout=holdout, precision=precision)
         start = stage0 / "weights.safetensors"
         # A stage 0 that was trained anew makes what started from the old one stale.
-        config["stage0"] = json.loads((stage0 / "config.json").read_text())["key"]
+        config["stage0"] = json.loads((stage0 / "config.json").read_text())["settings_key"]
     parts = keys.key_parts(config, benchmark.manifest)
-    key = "-".join(parts.values())
+    settings = f"{parts['configuration']}-{parts['data']}"
+    key = f"{settings}-{parts['sources']}"
 
     method = _method(row, scale, seed, benchmark, folder, start, key, precision)
     history = method.fit(benchmark.train)
     tables = _score(method, row, benchmark, folder)
     environment = keys.environment() | {"precision": getattr(method, "precision", None)}
-    _write_json(folder / "config.json", config | {"key_parts": parts, "key": key})
+    _write_json(folder / "config.json", config | {"key_parts": parts, "settings_key": settings})
     _write_json(folder / "env.json", environment)
     _write_csv(folder / "history.csv", pd.DataFrame(history, columns=HISTORY))
     if "attention" in tables:

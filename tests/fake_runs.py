@@ -24,7 +24,7 @@ def write_run(source: Path, dataset: str, experiment: str, seed: int, frame: pd.
     """A complete run folder with these per-query rows; returns it."""
     folder = source / dataset / experiment / f"seed{seed}"
     folder.mkdir(parents=True)
-    (folder / "config.json").write_text(json.dumps({"key": key}))
+    (folder / "config.json").write_text(json.dumps({"settings_key": key}))
     (folder / "env.json").write_text(json.dumps({"hardware": hardware}))
     (folder / "history.csv").write_text("\n")
     write_per_query(frame, folder / "per_query.csv.gz")

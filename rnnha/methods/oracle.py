@@ -23,4 +23,5 @@ class Oracle:
 
     def distance(self, query: pd.DataFrame, gallery: pd.DataFrame) -> np.ndarray:
         """float32 [Q, G]; the frames are manifest rows with the image's file name as `name`."""
-        return self.compare(query.join(self.labels, on="name"), gallery.join(self.labels, on="name"))
+        query, gallery = (frame.join(self.labels, on="name") for frame in (query, gallery))
+        return self.compare(query, gallery)
