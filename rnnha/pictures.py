@@ -66,10 +66,12 @@ def cue_counts(benchmark: Benchmark) -> pd.DataFrame:
 def one_of_each(benchmark: Benchmark, column: str, seed: int = 0, limit: int = 18) -> Figure:
     """One test image for each value of a column (type, model, camera_id...), chosen by chance.
 
-    Models are shown from the same side where the set knows the view. KeyError for a column that
-    the set does not have.
+    Models are shown from the same side. KeyError for a column that the set does not have, and
+    ValueError where no image has a value in it.
     """
     images = test_images(benchmark).dropna(subset=column)
+    if images.empty:
+        raise ValueError(f"{benchmark.name}: no test image has a {column}")
     if column == "model":
         images = images[images["view"] == images["view"].value_counts().index[0]]
     chosen = images.sample(frac=1, random_state=seed).drop_duplicates(column).sort_values(column)

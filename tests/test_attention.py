@@ -7,9 +7,10 @@ import pytest
 import torch
 from PIL import Image
 from sklearn.metrics import roc_auc_score
-from masked_set import tiny_veri
 
+from masked_set import tiny_veri
 from rnnha import attention
+from rnnha.data.benchmark import make_manifest
 from rnnha.data.images import Images, normalise
 from rnnha.models.backbones import SmallVGGM
 from rnnha.models.rnn_ha import CoarseToFine, IdentityOnly, Output
@@ -296,3 +297,22 @@ def test_networks_without_attention_and_sets_without_masks_give_what_they_have(t
     values, *_ = analysed(replace(benchmark, synthetic=False), network())
     assert set(values.index.get_level_values("reference")) == {"retrieval"}
     assert "cues" not in values.index.get_level_values("map")
+
+
+def test_the_swap_test_is_given_for_every_test_list_of_vehicleid(tmp_path):
+    veri = tiny_veri(tmp_path)
+    rows = veri.gallery.assign(split="test", camera_id=None)
+    names = rows["path"].map(lambda path: path.rsplit("/", 1)[1])
+    lists = {3: tuple(names[rows["vehicle_id"] <= 3]), 5: tuple(names)}
+    # The draws are kept under the set's name: an absolute one keeps them out of the results.
+    benchmark = replace(veri, name=str(tmp_path / "tiny"), protocol="vehicleid", test_lists=lists,
+                        manifest=make_manifest(rows, tmp_path))  # fmt: skip
+    model, pixels = network(), Images(rows["path"], SIZE)
+    with torch.no_grad():
+        output = model(batch_of(pixels))
+    outputs = {k: v.numpy() for k, v in output._asdict().items() if v is not None}
+    table, _ = attention.analyse(model, benchmark, pixels, outputs)
+    retrieval = table[table["reference"] == "retrieval"]
+    assert retrieval.query("metric == 'mAP'").groupby("test_size")["map"].nunique().to_dict() == {
+        "3": 5, "5": 5}  # fmt: skip
+    assert not retrieval.duplicated(["map", "test_size", "metric"]).any()

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
-from masked_set import CAMERAS, VEHICLES, tiny_veri
 
+from masked_set import CAMERAS, VEHICLES, tiny_veri
 from rnnha import explore, outcome, paths, plots
 
 N = VEHICLES * CAMERAS

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from masked_set import CAMERAS, VEHICLES, tiny_veri
 from PIL import Image
 
+from masked_set import CAMERAS, VEHICLES, tiny_veri
 from rnnha import experiments, outcome, pictures
 from rnnha.data.images import Images, normalise
 from rnnha.methods.network import build, save_checkpoint
