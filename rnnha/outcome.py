@@ -110,6 +110,20 @@ def of_run(dataset: str, experiment: str, seed: int) -> Outcome:
     return _outcome(f"{row.title}, seed {seed}", benchmark, arrays)
 
 
+def scores(dataset: str, experiment: str, seed: int) -> pd.DataFrame:
+    """`attention.csv` of a finished run, see `attention.analyse`.
+
+    Raises FileNotFoundError for a run whose maps were not scored.
+    """
+    file = paths.run_dir(load(dataset).name, experiment, seed) / "attention.csv"
+    if not file.exists():
+        raise FileNotFoundError(
+            f"no {file}: maps are scored for rows with attention, on rendered sets, where the "
+            "cues are known; choose another experiment or data set"
+        )
+    return pd.read_csv(file)
+
+
 def of_checkpoint(dataset: str, checkpoint: Path) -> Outcome:
     """Embed the test images with a checkpoint: some 10 s for a thousand images on one core.
 

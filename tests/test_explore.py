@@ -96,6 +96,8 @@ def test_unknown_names_and_missing_runs_are_explained(run):
         outcome.of_run("rendered-veri", "rnn-hb", 0)
     with pytest.raises(FileNotFoundError, match="rnnha run rnn-h --dataset rendered-veri --seed 3"):
         outcome.of_run("rendered-veri", "rnn-h", 3)
+    with pytest.raises(FileNotFoundError, match="rows with attention"):
+        outcome.scores("rendered-veri", "identity-only", 0)
     with pytest.raises(KeyError, match="no test image 'a.jpg'"):
         explore.figure("rendered-veri", "rnn-ha", 0, "a.jpg")
 
