@@ -4,13 +4,10 @@ import json
 import shutil
 from pathlib import Path
 
-import pandas as pd
-
-from rnnha import pairs
+from rnnha import outcome, pairs
 from rnnha.data.benchmark import DataError, load
 from rnnha.paths import RESULTS, atomic
 from rnnha.results import ResultsError
-from rnnha.run import known_labels, test_images
 
 DATASET, ROW, SEED = "rendered-veri", "rnn-ha", 0
 
@@ -25,49 +22,25 @@ def release(checkpoint: Path = pairs.CHECKPOINT) -> list[Path]:
         raise ResultsError(f"{run}: no finished run; `make reproduce` trains it")
     with atomic(checkpoint) as temporary:
         shutil.copyfile(run / "weights.safetensors", temporary)
-    rows = [("rendered test vehicles, all pairs across cameras", _rendered(checkpoint, False))]
-    rows[0][1].save(checkpoint)
-    rows.append(("the same, pairs of one model and paint only", _rendered(checkpoint, True)))
+    rendered = pairs.measure(checkpoint, outcome.test_images(load(DATASET)))
+    rendered["all pairs"].save(checkpoint)
+    measured = {f"rendered test vehicles, {what}": found for what, found in rendered.items()}
     try:
-        rows.append(("real photographs, 185 vehicles, two cameras", _photographs(checkpoint)))
-    except DataError:
-        rows.append(("real photographs", None))
+        photographs = pairs.measure(checkpoint, load("photographs").manifest)
+    except DataError:  # the only real set that is free; without it the card says nothing of it
+        photographs = {}
+    measured |= {f"real photographs, {what}": found for what, found in photographs.items()}
     card = checkpoint.with_suffix(".md")
     with atomic(card) as temporary:
-        temporary.write_text(_card(run, rows))
+        temporary.write_text(_card(run, measured))
     return [checkpoint, card]
 
 
-def _rendered(checkpoint: Path, hard: bool) -> pairs.Separation:
-    """Pairs of held-out rendered vehicles; hard: those of two vehicles look alike but for cues."""
-    benchmark = load(DATASET)
-    test = test_images(benchmark)
-    alike = None
-    if hard:
-        labels = known_labels(benchmark).loc[[Path(path).name for path in test.path]]
-        alike = labels.groupby(list(labels.columns)).ngroup().to_numpy()
-    return pairs.separation_of(
-        checkpoint, list(test.path), test.vehicle_id, cameras=test.camera_id, alike=alike
-    )
-
-
-def _photographs(checkpoint: Path) -> pairs.Separation:
-    manifest = load("photographs").manifest.drop_duplicates("path")
-    return pairs.separation_of(
-        checkpoint, list(manifest.path), manifest.vehicle_id, cameras=manifest.camera_id
-    )
-
-
-def _card(run: Path, rows: list[tuple[str, pairs.Separation | None]]) -> str:
+def _card(run: Path, measured: dict[str, pairs.Separation]) -> str:
     config = json.loads((run / "config.json").read_text())
     environment = json.loads((run / "env.json").read_text())
-    table = pd.DataFrame(
-        [(what, f"{s.auc:.3f}", f"{s.n_same:,}", f"{s.n_other:,}") if s else (what, "", "", "")
-         for what, s in rows],
-        columns=["pairs", "AUC", "of one vehicle", "of two vehicles"],
-    )  # fmt: skip
-    lines = ["| " + " | ".join(row) + " |" for row in [table.columns, *table.values.tolist()]]
-    lines.insert(1, "|---|---|---|---|")
+    lines = ["| pairs | AUC | of one vehicle | of two vehicles |", "|---|---|---|---|"]
+    lines += [f"| {w} | {s.auc:.3f} | {s.n_same:,} | {s.n_other:,} |" for w, s in measured.items()]
     return CARD.format(
         images=f"{config['train_images']:,}", vehicles=config["train_vehicles"],
         size=config["profile"]["image_size"], commit=environment["commit"], seed=SEED,
@@ -86,8 +59,8 @@ Written by `make accept`; read by `rnnha compare` and the notebooks.
 **Not for**: recognising real vehicles. It has never seen a photograph.
 
 How well the cosine of two embeddings separates pairs of one vehicle from pairs of two. AUC is the
-probability that a pair of one vehicle is the more alike; 0.5 is chance. An empty cell was not
-measured.
+probability that a pair of one vehicle is the more alike; 0.5 is chance. Only pairs across two
+cameras count, and only vehicles that were not trained on.
 
 {table}
 

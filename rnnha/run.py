@@ -153,7 +153,7 @@ def _score(method, row: Row, benchmark: Benchmark, folder: Path) -> dict[str, pd
     tables = {}
     if row.method == "network":
         frames += _explore(benchmark, names, outputs)
-        if row.attention != "uniform" and benchmark.synthetic:
+        if row.attention != "uniform":
             # Grad-CAM brings OpenCV along: seconds that the other rows need not wait.
             from rnnha import attention
 

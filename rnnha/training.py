@@ -168,7 +168,7 @@ def _resume(checkpoint: Path, key: str, model, optimizer, schedule) -> list[dict
     return state["history"]
 
 
-@torch.inference_mode()
+@torch.no_grad()  # not inference mode: weights that `to` copies there could never be trained again
 def embed(
     model: nn.Module, images: Images, device: torch.device, batch: int = 64
 ) -> dict[str, np.ndarray]:
