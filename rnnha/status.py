@@ -53,7 +53,8 @@ def _key_now(dataset: str, slug: str, seed: int, profile: Profile) -> dict[str, 
     config = describe(row, profile, benchmark, seed)
     if experiments.needs_stage0(row):
         stage0 = run_dir(benchmark.name, "stage0", seed) / "config.json"
-        config["stage0"] = json.loads(stage0.read_text())["settings_key"] if stage0.exists() else None
+        if stage0.exists():
+            config["stage0"] = json.loads(stage0.read_text())["settings_key"]
     return keys.key_parts(config, benchmark.manifest)
 
 
