@@ -57,6 +57,7 @@ def face_layers(model: Model) -> list:
 
             def shape(p, scaled=scaled, rounding=rounding, plane=plane):
                 q, z, gate = plane(model, p, -0.35)
+                gate = np.maximum(gate, 0.3 * (p[..., 5] - 0.8))  # not up onto the bonnet
                 return np.maximum(polygon_field(q * half, z, scaled, rounding), gate)
 
             result.append((material, shape))

@@ -118,8 +118,9 @@ def interior(model: Model) -> list[tuple[str, Sheet]]:
     result = [("interior", box((half - (first + end) / 2, 0, belt - 0.34),
                                (end - first, width, 0.02)))]
     x = half - first
-    dash = 0.3 if model.type not in ("bus",) else 0.1
-    result.append(("interior", blob((x - 0.05, 0, belt - 0.12), (dash * 2.2, width, 0.26), 0.35)))
+    flat = model.type == "bus" or (model.load and model.shape.profile[1][0] < 0.2)
+    size = (0.3, 0.72 * width, 0.24) if flat else (0.66, width, 0.26)
+    result.append(("interior", blob((x - (0.28 if flat else 0.05), 0, belt - 0.12), size, 0.35)))
     rows = [first + 0.95]
     while rows[-1] + 0.95 < last - 0.1:
         rows.append(rows[-1] + 0.9)
@@ -173,15 +174,16 @@ def load(model: Model) -> list[tuple[str, Sheet]]:
         result += [("red", box((half - cargo.s1 + 0.015, y, 0.66), (0.07, 0.26, 0.11))),
                    ("amber", box((half - cargo.s1 + 0.01, y - side * 0.03, 0.68),
                                  (0.075, 0.08, 0.09))),
-                   ("silver", box((middle - 0.05, side * (cargo.width / 2 - 0.04), 0.62),
+                   ("silver", box((middle - 0.05, y + side * 0.14, 0.62),
                                   (0.40 * length, 0.03, 0.16)))]
-    result.append(("steel", box((half - cargo.s1 + 0.06, 0, 0.62), (0.08, cargo.width - 0.1, 0.16))))
+    guard = box((half - cargo.s1 + 0.06, 0, 0.62), (0.08, cargo.width - 0.1, 0.16))
+    result.append(("steel", guard))
     z, tall = (cargo.z0 + cargo.z1) / 2, cargo.z1 - cargo.z0
     if cargo.kind == "box":
         body = box((middle, 0, z), (length, cargo.width, tall))
         result.append(("cargo", refine(refine(refine(body)))))
-        for x, y in ((x, y) for x in (cargo.s0, cargo.s1) for y in (1, -1)):
-            result.append(("silver", box((half - x, y * cargo.width / 2, z), (0.07, 0.05, tall))))
+        for s, y in ((s, y) for s in (cargo.s0, cargo.s1) for y in (0.5, -0.5)):
+            result.append(("silver", box((half - s, y * cargo.width, z), (0.07, 0.05, tall))))
         for top in (cargo.z0, cargo.z1):
             rim = (length + 0.03, cargo.width + 0.03, 0.06)
             result.append(("silver", box((middle, 0, top), rim)))
