@@ -5,7 +5,7 @@ name; its title is the table row (the poster's own words) and the figure legend.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 DATASETS = ("veri", "vehicleid", "rendered-veri", "rendered-vehicleid", "photographs")
 
@@ -132,22 +132,27 @@ class Phase:
 
 @dataclass(frozen=True)
 class Profile:
-    """A scale at which every row can run; the same budget and optimizer for each row."""
+    """A scale at which every row can run; the same budget and optimizer for each row.
+
+    image_size: pixels; widths: of the backbone's layers; state_width: of o1 and o2. A stage is
+    a sequence of phases. train_vehicles, test_vehicles: only so many, for a quick look.
+    """
 
     name: str
     image_size: int
     widths: tuple[int, int, int]
     state_width: int
-    stage0: Phase
-    stage1: Phase
-    train_vehicles: int | None = None  # only the first so many, for a quick look
+    stage0: tuple[Phase, ...] = ()
+    stage1: tuple[Phase, ...] = ()
+    train_vehicles: int | None = None
     test_vehicles: int | None = None
 
 
-def _cycle(epochs: int, lr: float) -> Phase:
-    return Phase(
+def _cycle(epochs: int, lr: float) -> tuple[Phase]:
+    phase = Phase(
         epochs, 32, "sgd", lr, one_cycle=True, weight_decay=5e-4, flip=True, shift=6, jitter=0.2
     )
+    return (phase,)
 
 
 PROFILES = {
@@ -157,6 +162,20 @@ PROFILES = {
         "smoke", 64, (16, 32, 64), 64, _cycle(6, 0.1), _cycle(6, 0.05), 40, 40,
     ),
 }  # fmt: skip
+
+
+def settings(of: Phase | Profile) -> dict:
+    """The fields that differ from their defaults, as a run's configuration records them.
+
+    A field that is added later does not change what earlier runs say of themselves.
+    """
+    return {
+        f.name: value for f in fields(of)
+        if (value := getattr(of, f.name)) != f.default and not f.name.startswith("stage")
+    } | {
+        f.name: [settings(phase) for phase in getattr(of, f.name)]
+        for f in fields(of) if f.name.startswith("stage")
+    }  # fmt: skip
 
 
 def row(slug: str) -> Row:

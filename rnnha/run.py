@@ -5,7 +5,6 @@ the run is complete, and goes on from the last epoch when it is not.
 """
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -45,8 +44,8 @@ def run(
     benchmark = prepared(load(dataset), scale, holdout)
     folder = run_dir(benchmark.name, row.slug, seed)
     if force:
-        for name in ("metrics.csv", "checkpoint.pt"):
-            (folder / name).unlink(missing_ok=True)
+        (folder / "metrics.csv").unlink(missing_ok=True)
+        _forget_checkpoints(folder)
     if (folder / "metrics.csv").exists():
         return folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -76,8 +75,8 @@ def run(
     metrics.insert(0, "dataset", benchmark.name)
     metrics.insert(0, "seed", seed)
     metrics.insert(0, "experiment", row.slug)
-    (folder / "checkpoint.pt").unlink(missing_ok=True)
     _write_csv(folder / "metrics.csv", metrics)
+    _forget_checkpoints(folder)
     return folder
 
 
@@ -102,7 +101,7 @@ def describe(row: Row, profile: Profile, benchmark: Benchmark, seed: int) -> dic
         "dataset": benchmark.name,
         "synthetic": benchmark.synthetic,
         "seed": seed,
-        "profile": json.loads(json.dumps(asdict(profile))),
+        "profile": experiments.settings(profile),
         "train_images": len(labelled),
         "train_images_without_coarse_label": len(train) - len(labelled),
         "train_vehicles": int(labelled.vehicle_id.nunique()),
@@ -179,6 +178,11 @@ def _explore(benchmark: Benchmark, names: np.ndarray, outputs: dict) -> list[pd.
         own = protocols.by_name(names, outputs["o2"])
         frames += [protocols.score(benchmark, embed=own, view=v) for v in protocols.VIEWS]
     return frames
+
+
+def _forget_checkpoints(folder: Path) -> None:
+    for path in folder.glob("checkpoint*.pt"):
+        path.unlink()
 
 
 def _write_csv(path: Path, frame: pd.DataFrame) -> None:

@@ -45,7 +45,7 @@ def state(dataset: str, slug: str, seed: int, profile: Profile) -> str:
 
 
 def _started(folder: Path) -> bool:
-    return (folder / "checkpoint.pt").exists()
+    return any(folder.glob("checkpoint*.pt"))
 
 
 def _key_now(dataset: str, slug: str, seed: int, profile: Profile) -> dict[str, str]:
@@ -85,7 +85,7 @@ def plan(targets: Sequence[Target], profile: str, jobs: int) -> str:
 
 
 def _seconds_per_image(profile: Profile) -> float:
-    batch = profile.stage1.batch
+    batch = profile.stage1[0].batch
     model = build(experiments.row("rnn-ha"), profile, 10, 200)
     device = training.default_device()
     return training.seconds_per_step(model, profile.image_size, batch, device) / batch
@@ -95,7 +95,7 @@ def _seconds(dataset: str, slug: str, profile: Profile, per_image: float) -> flo
     row = experiments.row(slug)
     if row.method not in ("network", "identity-only"):
         return SECONDS_WITHOUT_TRAINING
-    phase = profile.stage0 if row is experiments.STAGE0 else profile.stage1
+    phases = profile.stage0 if row is experiments.STAGE0 else profile.stage1
     images = int(_benchmark(dataset, profile).train.coarse_id.notna().sum())
-    training_time = images * phase.epochs * per_image
+    training_time = images * sum(phase.epochs for phase in phases) * per_image
     return training_time * (1 + BESIDE_TRAINING) + SECONDS_WITHOUT_TRAINING

@@ -8,7 +8,7 @@ from the last epoch gives the same numbers as one that was never killed.
 import math
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -44,6 +44,7 @@ def train(
     *,
     stage: int,
     seed: int,
+    first_epoch: int = 0,
     checkpoint: Path,
     key: str,
     device: torch.device,
@@ -52,61 +53,70 @@ def train(
 ) -> list[dict]:
     """Train `model` in place for one phase; return its history, a dict of numbers per epoch.
 
-    images: N images; coarse, fine: int64 [N] class indices. `checkpoint` is where the state
-    is kept; one with another `key` belongs to other settings and is not used. `precision` is
-    "float32" or "bfloat16" (autocast). Raises TrainingError where the loss is not finite.
+    images: N images; coarse, fine: int64 [N] class indices. first_epoch: epochs that earlier
+    phases of this stage had. checkpoint: where the state is kept; one with another `key`
+    belongs to other settings and is not used. precision: "float32" or "bfloat16" (autocast).
+    Raises TrainingError where the loss is not finite.
     """
     model.to(device, memory_format=torch.channels_last).train()
     optimizer = _optimizer(model, phase)
-    per_epoch = max(1, len(images) // phase.batch)
-    schedule = _schedule(optimizer, phase, per_epoch)
+    schedule = _schedule(optimizer, phase, _batches_per_epoch(images, phase))
     history = _resume(checkpoint, key, model, optimizer, schedule)
     done = len(history)
     progress = tqdm(
         range(done, phase.epochs), title, phase.epochs, initial=done, mininterval=5, unit="epoch"
     )
-    for epoch in progress:
-        began = time.perf_counter()
-        sums = dict.fromkeys(MEASURES, 0.0)
-        # The last, smaller batch is left out: batch normalisation wants full ones.
-        order = np.random.default_rng([seed, stage, epoch]).permutation(len(images))
-        order = order[: per_epoch * phase.batch]
-        for pixels, index in batches(images, order, phase.batch):
-            pixels = augment(
-                pixels, index, seed=seed, epoch=1000 * stage + epoch,
-                flip=phase.flip, shift=phase.shift, jitter=phase.jitter,
-            )  # fmt: skip
-            optimizer.zero_grad(set_to_none=True)
-            with autocast(device, precision):
-                output = model(_to(device, normalise(pixels)))
-                losses = _losses(output, coarse[index].to(device), fine[index].to(device))
-            if not math.isfinite(losses["loss"].item()):
-                raise TrainingError(
-                    f"the loss became {losses['loss'].item()} in epoch {epoch + 1} of "
-                    f"{title or 'the training'}; the state after epoch {epoch} is kept in "
-                    f"{checkpoint}. A lower learning rate ({phase.lr} now) is the usual mend."
-                )
-            losses["loss"].backward()
-            optimizer.step()
-            rate = optimizer.param_groups[0]["lr"]
-            schedule.step()
-            for name, value in losses.items():
-                sums[name] += value.item()
-        row = {name: sums[name] / per_epoch for name in MEASURES}
-        if coarse_is_absent(output):
-            row |= {"coarse_loss": math.nan, "coarse_accuracy": math.nan}
+    for epoch in (first_epoch + e for e in progress):
+        began, rate = time.perf_counter(), optimizer.param_groups[0]["lr"]
+        batches_ = _augmented(images, phase, seed, stage, epoch)
+        try:
+            row = _epoch(model, batches_, coarse, fine, optimizer, schedule, device, precision)
+        except FloatingPointError as error:
+            raise TrainingError(
+                f"{error} in epoch {epoch + 1} of {title or 'the training'}; the state after epoch "
+                f"{epoch} is kept in {checkpoint}. A lower learning rate ({phase.lr} now) is the "
+                "usual mend."
+            ) from None
+        seconds = time.perf_counter() - began
         history.append(
-            {"stage": stage, "epoch": epoch + 1, **row, "learning_rate": rate,
-             "seconds": time.perf_counter() - began}
-        )  # fmt: skip
+            {"stage": stage, "epoch": epoch + 1, **row, "learning_rate": rate, "seconds": seconds}
+        )
         _save(checkpoint, key, model, optimizer, schedule, history)
         progress.set_postfix_str(f"loss {row['loss']:.3f}, fine {row['fine_accuracy']:.1%}", False)
     return history
 
 
-def coarse_is_absent(output: Output) -> bool:
-    """Whether the network has no coarse head (stage 0, identity only)."""
-    return output.coarse is None
+def _batches_per_epoch(images: Images, phase: Phase) -> int:
+    # The last, smaller batch is left out: batch normalisation wants full ones.
+    return max(1, len(images) // phase.batch)
+
+
+def _augmented(images: Images, phase: Phase, seed: int, stage: int, epoch: int) -> Iterator:
+    """The batches of an epoch: uint8 pixels [B, 3, S, S] and indices [B], in random order."""
+    order = np.random.default_rng([seed, stage, epoch]).permutation(len(images))
+    order = order[: _batches_per_epoch(images, phase) * phase.batch]
+    chance = dict(seed=seed, epoch=1000 * stage + epoch)
+    how = dict(flip=phase.flip, shift=phase.shift, jitter=phase.jitter)
+    for pixels, index in batches(images, order, phase.batch):
+        yield augment(pixels, index, **chance, **how), index
+
+
+def _epoch(model, pairs, coarse, fine, optimizer, schedule, device, precision) -> dict:
+    """Train on every batch once; mean of each of MEASURES. FloatingPointError: loss not finite."""
+    rows = []
+    for pixels, index in pairs:
+        optimizer.zero_grad(set_to_none=True)
+        with autocast(device, precision):
+            output = model(_to(device, normalise(pixels)))
+            losses = _losses(output, coarse[index].to(device), fine[index].to(device))
+        row = {name: value.item() for name, value in losses.items()}
+        if not math.isfinite(row["loss"]):
+            raise FloatingPointError(f"the loss became {row['loss']}")
+        rows.append(row)
+        losses["loss"].backward()
+        optimizer.step()
+        schedule.step()
+    return {name: float(np.mean([row.get(name, math.nan) for row in rows])) for name in MEASURES}
 
 
 def _losses(output: Output, coarse: Tensor, fine: Tensor) -> dict[str, Tensor]:
@@ -116,7 +126,7 @@ def _losses(output: Output, coarse: Tensor, fine: Tensor) -> dict[str, Tensor]:
         "fine_accuracy": (output.fine.argmax(1) == fine).float().mean(),
     }
     result["loss"] = result["fine_loss"]
-    if not coarse_is_absent(output):
+    if output.coarse is not None:
         result["coarse_loss"] = F.cross_entropy(output.coarse.float(), coarse)
         result["coarse_accuracy"] = (output.coarse.argmax(1) == coarse).float().mean()
         result["loss"] = result["coarse_loss"] + result["fine_loss"]

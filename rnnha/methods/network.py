@@ -1,7 +1,6 @@
 """The trained rows: stage 0 (backbone on identities), then the row's whole network."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +26,12 @@ def build(row: Row, profile: Profile, coarse_classes: int, vehicles: int) -> nn.
     return CoarseToFine(
         backbone, row.steps, row.attention, profile.state_width, coarse_classes, vehicles
     )
+
+
+def _architecture(profile: Profile) -> dict:
+    """What of a profile decides the network's shape, for a checkpoint."""
+    names = ("name", "image_size", "widths", "state_width")
+    return {name: getattr(profile, name) for name in names}
 
 
 class Network:
@@ -62,24 +67,29 @@ class Network:
             if self.start is not None:
                 load_stage0(self.model, self.start)
             history = self._train(train, torch.from_numpy(coarse), torch.from_numpy(fine))
-        info = {"row": self.row.slug, "profile": asdict(self.profile), "vehicles": len(vehicles),
-                "coarse_labels": [int(c) for c in coarse_names]}  # fmt: skip
+        info = {
+            "row": self.row.slug, "profile": _architecture(self.profile),
+            "vehicles": len(vehicles), "coarse_labels": [int(c) for c in coarse_names],
+        }  # fmt: skip
         save_checkpoint(self.model, info, self.weights)
         return history
 
     def _train(self, train: pd.DataFrame, coarse, fine) -> list[dict]:
         stage = 0 if self.start is None else 1
-        phase = self.profile.stage1 if stage else self.profile.stage0
-        size = self.profile.image_size
+        phases = self.profile.stage1 if stage else self.profile.stage0
         self.precision = training.choose_precision(
-            self.precision, self.model, size, phase.batch, self.device
+            self.precision, self.model, self.profile.image_size, phases[0].batch, self.device
         )
-        return training.train(
-            self.model, self.images(train), coarse, fine, phase,
-            stage=stage, seed=self.seed, checkpoint=self.folder / "checkpoint.pt", key=self.key,
-            device=self.device, precision=self.precision,
-            title=f"{self.folder.parents[1].name} {self.row.slug} seed {self.seed}",
-        )  # fmt: skip
+        images, history = self.images(train), []
+        for number, phase in enumerate(phases):
+            history += training.train(
+                self.model, images, coarse, fine, phase,
+                stage=stage, seed=self.seed, first_epoch=len(history),
+                checkpoint=self.folder / f"checkpoint{number}.pt", key=self.key,
+                device=self.device, precision=self.precision,
+                title=f"{self.folder.parents[1].name} {self.row.slug} seed {self.seed}",
+            )  # fmt: skip
+        return history
 
     def embed(self, manifest: pd.DataFrame) -> dict[str, np.ndarray]:
         """o2 float32 [N, H]; o1 [N, H] and attention [N, h, w] where the row has them."""
@@ -126,8 +136,7 @@ def load_checkpoint(path: Path) -> tuple[nn.Module, dict]:
             "or `rnnha accept` wrote."
         )
     info = json.loads(metadata["rnnha"])
-    fields = {**info["profile"], "stage0": None, "stage1": None}
-    profile = Profile(**{**fields, "widths": tuple(fields["widths"])})
+    profile = Profile(**info["profile"])
     model = build(
         experiments.row(info["row"]), profile, len(info["coarse_labels"]), info["vehicles"]
     )
