@@ -10,8 +10,11 @@ VENV     ?= .venv
 SMOKE    ?= build/smoke
 # Side by side: one training a GPU, else one a core, each with a single thread. Two such
 # trainings use two cores about twice as well as one training with two threads.
-GPUS     := $(shell nvidia-smi -L 2>/dev/null | grep -c .)
-JOBS     ?= $(if $(filter-out 0,$(GPUS)),$(GPUS),$(shell getconf _NPROCESSORS_ONLN))
+comma    := ,
+GPUS     := $(if $(CUDA_VISIBLE_DEVICES),$(subst $(comma), ,$(CUDA_VISIBLE_DEVICES)),$(shell \
+            nvidia-smi -L 2>/dev/null | sed -n 's/^GPU \([0-9]*\):.*/\1/p'))
+JOBS     ?= $(if $(GPUS),$(words $(GPUS)),$(shell getconf _NPROCESSORS_ONLN))
+export RNNHA_GPUS := $(GPUS)
 
 # The environment is set up when requirements.lock has new content, not when it is touched.
 # `make PYTHON=python ...` uses that Python as it is (conda: environment.yml), and sets up none.

@@ -6,6 +6,7 @@ import html
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,11 +37,8 @@ def execute(notebook: Path, out: Path, parameters: Mapping[str, object] | None =
     """
     notebook, out = Path(notebook).resolve(), Path(out).resolve()
     values = checked_parameters(notebook, parameters or {})
-    # The kernel starts in another folder, where relative paths would lead elsewhere.
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    os.environ.update(RNNHA_DATA=str(DATA), RNNHA_RESULTS=str(RESULTS), PYTHONPATH=path)
     failed = out.with_name(f"{out.stem}{FAILED}{out.suffix}")
-    with _alone(out), atomic(out) as temporary:
+    with _alone(out), _own_gpu() as gpu, _environment(gpu), atomic(out) as temporary:
         try:
             executed = papermill.execute_notebook(
                 str(notebook), str(temporary), values, kernel_name="python3", progress_bar=False,
@@ -102,19 +100,56 @@ def _raise_unfinished(executed: nbformat.NotebookNode, notebook: Path) -> None:
         raise NotebookError(f"{_shown(notebook)} stopped before its last cell (sys.exit?)")
 
 
+def _locked(path: Path, wait: bool) -> TextIO | None:
+    """The open file `path`, ours alone until it is closed; None where it is another's."""
+    file = open(path, "w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
+
+
 @contextmanager
 def _alone(out: Path) -> Iterator[None]:
-    """Hold the lock of `out`: a process that outlived a killed make must not be doubled."""
+    """Keep others from `out`: a process that outlived a killed make must not be doubled."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    with open(out.with_name(f".{out.stem}.lock"), "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"{_label(out)} | another process is at it; waiting", file=sys.stderr)
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    path = out.with_name(f".{out.stem}.lock")
+    lock = _locked(path, wait=False)
+    if lock is None:
+        print(f"{_label(out)} | another process is at it; waiting", file=sys.stderr)
+        lock = _locked(path, wait=True)
+    with lock:
         for leftover in out.parent.glob(f".{out.stem}.*.tmp{out.suffix}"):
             leftover.unlink()  # of a process that was killed
         yield
+
+
+@contextmanager
+def _own_gpu() -> Iterator[dict[str, str]]:
+    """The setting that gives one of the GPUs in RNNHA_GPUS to us alone; no GPUs, no setting."""
+    gpus = os.environ.get("RNNHA_GPUS", "").split()
+    paths = [Path(tempfile.gettempdir(), f"rnnha-{os.getuid()}-gpu-{gpu}.lock") for gpu in gpus]
+    for gpu, path in zip(gpus, paths, strict=True):
+        if lock := _locked(path, wait=path is paths[-1]):
+            with lock:
+                yield {"CUDA_VISIBLE_DEVICES": gpu}
+            return
+    yield {}
+
+
+@contextmanager
+def _environment(more: Mapping[str, str]) -> Iterator[None]:
+    """What the kernel inherits. It starts in another folder, so all paths are absolute."""
+    before = dict(os.environ)
+    path = os.pathsep.join(filter(None, [str(ROOT), before.get("PYTHONPATH")]))
+    os.environ.update(more, RNNHA_DATA=str(DATA), RNNHA_RESULTS=str(RESULTS), PYTHONPATH=path)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 class _Lines:

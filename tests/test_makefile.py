@@ -190,6 +190,17 @@ def test_smoke_stays_in_its_folder_and_starts_anew(project: Project):
     assert sorted(project.trained) == sorted(first)
 
 
+def test_one_job_a_gpu_where_there_are_gpus(project: Project, bare: Path):
+    project.write_script("path/nvidia-smi", "#!/bin/sh\n" + "".join(
+        f"echo 'GPU {k}: NVIDIA (UUID: GPU-{k}0)'\n" for k in range(3)))
+    assert "JOBS=3" in project.make("help", path=bare).stdout
+    assert "JOBS=2" in project.make("help", "CUDA_VISIBLE_DEVICES=1,2", path=bare).stdout
+    project.write_script("path/nvidia-smi", "#!/bin/sh\necho 'NVIDIA-SMI has failed'; exit 9\n")
+    (bare / "getconf").unlink()
+    project.write_script("path/getconf", "#!/bin/sh\necho 7\n")
+    assert "JOBS=7" in project.make("help", path=bare).stdout
+
+
 def test_clean_leaves_data_and_runs_unless_told(project: Project):
     project.reproduce()
     data = project.folder / "data/VeRi/image_train/0001_c001_00016450_0.jpg"
@@ -207,7 +218,7 @@ def test_clean_leaves_data_and_runs_unless_told(project: Project):
 
 # --- the environment ---
 
-TOOLS = "make sh sed awk cat cksum chmod cp dirname getconf grep mkdir printf rm touch tr".split()
+TOOLS = "make sh sed awk cat cksum chmod cp dirname echo getconf grep mkdir printf rm touch tr".split()
 # Answers the questions of the Makefile like a Python of VERSION, with or without ensurepip.
 CANDIDATE = r"""#!/bin/sh
 case "$*" in

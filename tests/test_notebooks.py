@@ -186,6 +186,18 @@ def test_a_killed_runner_leaves_no_notebook_and_no_kernel(write, tmp_path):
     assert not list(out.parent.glob(".nb.*.tmp.ipynb")), "what the killed one left is removed"
 
 
+def test_notebooks_side_by_side_get_a_gpu_each(write, tmp_path, monkeypatch):
+    monkeypatch.setenv("RNNHA_GPUS", "3 5")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    show = write("import os, time; print(os.environ['CUDA_VISIBLE_DEVICES'])", "time.sleep(rate)")
+    command = f"from rnnha.notebooks import execute; execute({str(show)!r}, %r, {{'rate': 4.0}})"
+    outs = [tmp_path / "out" / f"{name}.ipynb" for name in "ab"]
+    runners = [subprocess.Popen([sys.executable, "-c", command % str(out)], cwd=ROOT)
+               for out in outs]  # fmt: skip
+    assert [runner.wait() for runner in runners] == [0, 0]
+    assert sorted(printed(out) for out in outs) == ["3\n", "5\n"]
+
+
 def wait_until(true, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not true():
