@@ -218,7 +218,8 @@ def test_clean_leaves_data_and_runs_unless_told(project: Project):
 
 # --- the environment ---
 
-TOOLS = "make sh sed awk cat cksum chmod cp dirname echo getconf grep mkdir printf rm touch tr".split()
+TOOLS = """make sh sed awk cat cksum chmod cp dirname echo getconf grep mkdir printf rm touch
+           tr""".split()
 # Answers the questions of the Makefile like a Python of VERSION, with or without ensurepip.
 CANDIDATE = r"""#!/bin/sh
 case "$*" in
