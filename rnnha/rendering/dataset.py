@@ -91,7 +91,8 @@ def expose_one(name: str, vehicle_id: int, shot: int) -> np.ndarray:
 def image_path(name: str, chosen) -> Path:
     """Path of a shot's image inside the set's folder."""
     if name == "rendered-veri":
-        return Path("VeRi", "image_train" if chosen.split == "train" else "image_test", chosen.image)
+        part = "image_train" if chosen.split == "train" else "image_test"
+        return Path("VeRi", part, chosen.image)
     return Path("VehicleID_V1.0", "image", chosen.image)
 
 

@@ -15,14 +15,20 @@ def develop(radiance: np.ndarray, camera: Camera, native: float, rng: np.random.
     native: pixels that the longer side had in the camera's own frame.
     """
     image = np.maximum(radiance, 0).astype(np.float64)
-    image = image * np.array(camera.cast) * np.exp(rng.normal(0, 0.12)) * 0.95
-    image = image * (1 + 0.12 * image) / (1 + 0.42 * image * image)  # shoulder of the sensor
-    image += rng.uniform(0.004, 0.025)  # veiling glare
-    image = np.where(image <= 0.0031308, 12.92 * image, 1.055 * np.maximum(image, 1e-6) ** (1 / 2.4) - 0.055)
+    image = image * np.array(camera.cast) * np.exp(rng.normal(0, 0.12)) * 1.15
+    # bright parts roll off instead of clipping, as on a sensor
+    image = image * (1 + 0.1 * image) / (1 + 0.12 * image + 0.2 * image * image)
+    image += rng.uniform(0.0, 0.015)  # veiling glare
+    image = np.where(  # the sRGB curve
+        image <= 0.0031308,
+        12.92 * image,
+        1.055 * np.maximum(image, 1e-6) ** (1 / 2.4) - 0.055,
+    )
     grey = image @ (0.299, 0.587, 0.114)
-    image = grey[..., None] + camera.saturation * rng.uniform(0.85, 1.05) * (image - grey[..., None])
+    colour = camera.saturation * rng.uniform(0.85, 1.05)
+    image = grey[..., None] + colour * (image - grey[..., None])
     image = 0.45 + camera.contrast * (image - 0.45)
-    sigma = np.hypot(camera.blur * rng.uniform(0.8, 1.3), 0.42 * max(0.0, LONG_SIDE / native - 1))
+    sigma = np.hypot(camera.blur * rng.uniform(0.6, 1.1), 0.42 * max(0.0, LONG_SIDE / native - 1))
     if rng.random() < 0.12:  # out of focus
         sigma = np.hypot(sigma, rng.uniform(0.6, 1.3))
     image = gaussian_filter(image, (sigma, sigma, 0))
@@ -33,7 +39,7 @@ def develop(radiance: np.ndarray, camera: Camera, native: float, rng: np.random.
     image += amount * (image - gaussian_filter(image, (1.0, 1.0, 0)))
     noise = rng.normal(0, 1, (*image.shape[:2], 1)) + 0.5 * rng.normal(0, 1, image.shape)
     noise = gaussian_filter(noise, (0.5, 0.5, 0)) * 1.6
-    image += camera.noise * rng.uniform(0.6, 1.4) * noise
+    image += camera.noise * rng.uniform(0.5, 1.2) * noise
     return (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 

@@ -14,8 +14,8 @@ from rnnha.rendering.textures import sky
 mi.set_variant("scalar_rgb")
 
 SAMPLES = 6  # paths a pixel, twice
-STRENGTH = 0.3  # of the denoiser
-MASK_SAMPLES = 9
+STRENGTH = 0.5  # of the denoiser
+MASK_SAMPLES = 8
 
 
 
@@ -46,9 +46,8 @@ def draw_light(name: str, rng: np.random.Generator) -> Light:
         "overcast": (45, 60, 0.0, (1.0, 1.0, 1.0)),
     }[name]
     elevation, azimuth = np.deg2rad(rng.uniform(low, high)), rng.uniform(0, 2 * np.pi)
-    direction = -np.array(
-        [np.cos(azimuth) * np.cos(elevation), np.sin(azimuth) * np.cos(elevation), np.sin(elevation)]
-    )
+    flat = np.cos(elevation)
+    direction = -np.array([np.cos(azimuth) * flat, np.sin(azimuth) * flat, np.sin(elevation)])
     sun = np.array(colour) * strength * rng.uniform(0.85, 1.15)
     return Light(name, direction, sun, sky(rng, name))
 
@@ -148,8 +147,8 @@ def _sensor(crop: Crop, samples: int, zoom: int) -> dict:
         "near_clip": 0.5,
         "to_world": mi.ScalarTransform4f().look_at(crop.camera.position, crop.target, [0, 0, 1]),
         "film": {
-            "type": "hdrfilm", "width": zoom * width, "height": zoom * height, "pixel_format": "rgb",
-            "component_format": "float32", "rfilter": {"type": "box"},
+            "type": "hdrfilm", "width": zoom * width, "height": zoom * height,
+            "pixel_format": "rgb", "component_format": "float32", "rfilter": {"type": "box"},
         },
         "sampler": {"type": "multijitter", "sample_count": samples},
     }  # fmt: skip
@@ -168,7 +167,7 @@ def radiance(vehicles, surfaces, light: Light, crop: Crop, seed: int) -> np.ndar
     """
     upright = mi.ScalarTransform4f().rotate([1, 0, 0], 90)
     extra = {
-        "integrator": {"type": "path", "max_depth": 6, "rr_depth": 1},
+        "integrator": {"type": "path", "max_depth": 6, "rr_depth": 2},
         "sky": {"type": "envmap", "bitmap": mi.Bitmap(light.sky), "to_world": upright},
     }
     if light.sun.any():
@@ -191,7 +190,8 @@ def cue_mask(body: Body, pose: Pose, others, surfaces, crop: Crop) -> np.ndarray
     else black, occluders too. A quarter of the pixel is enough, since many cues are as thin as
     one. others: pairs of Body and pose.
     """
-    shapes = surfaces + _instances([(b.bare, p) for b, p in [(body, pose), *others]])
+    placed = [(b.bare, p) for b, p in [(body, pose), *others]]
+    shapes = surfaces + _instances(placed)
     dark = mi.load_dict(_flat((0, 0, 0)))
     for part in body.cues:
         vertices = pose.apply(part.vertices)
@@ -207,16 +207,16 @@ def vehicle_mask(body: Body, pose: Pose, others, surfaces, crop: Crop) -> np.nda
     """Where the crop shows the vehicle, glass included, bool [H, W]; half a pixel or more.
 
     It is where taking the vehicle away changes the distance to what is seen, asked of the same
-    9 rays a pixel.
+    4 rays a pixel.
     """
     rest = [(b.whole, p) for b, p in others]
     width, height = crop.size
     extra = {"integrator": {"type": "depth"}}
     depths = [
-        np.array(mi.render(_load(surfaces + _instances(placed), crop, 1, extra, 3), seed=0))
+        np.array(mi.render(_load(surfaces + _instances(placed), crop, 1, extra, 2), seed=0))
         for placed in (rest, [*rest, (body.whole, pose)])
     ]
-    seen = (depths[0] != depths[1])[..., 0].reshape(height, 3, width, 3)
+    seen = (depths[0] != depths[1])[..., 0].reshape(height, 2, width, 2)
     return seen.mean((1, 3)) >= 0.5
 
 
@@ -235,13 +235,15 @@ def denoise(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """
     halves = [np.sqrt(np.clip(half, 0, 4)).astype(np.float32) for half in (first, second)]
     noise = uniform_filter(((halves[0] - halves[1]) ** 2).mean(-1) / 2, 7) + np.float32(2e-5)
-    total, weights = np.zeros((2, *first.shape), np.float32), np.zeros((2, *noise.shape), np.float32)
+    total = np.zeros((2, *first.shape), np.float32)
+    weights = np.zeros((2, *noise.shape), np.float32)
     for dy in range(-2, 3):
         for dx in range(-2, 3):
             moved = [np.roll(half, (dy, dx), (0, 1)) for half in halves]
             there = np.roll(noise, (dy, dx), (0, 1))
             for k in range(2):
-                apart = ((halves[1 - k] - moved[1 - k]) ** 2).mean(-1) - noise - np.minimum(noise, there)
+                apart = ((halves[1 - k] - moved[1 - k]) ** 2).mean(-1)
+                apart -= noise + np.minimum(noise, there)
                 patch = uniform_filter(apart / (STRENGTH * (noise + there)), 3)
                 weight = np.exp(-np.clip(patch, 0, 30))
                 total[k] += weight[..., None] * moved[k]

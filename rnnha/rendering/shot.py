@@ -16,7 +16,8 @@ OCCLUDED = 0.14  # share of passes in which something stands partly before the v
 class Setting:
     """What the frames of one pass share.
 
-    pose: the vehicle's in the first frame; traffic: pairs of another vehicle and its pose.
+    pose: the vehicle's in the first frame; surfaces: of the surroundings, as
+    meshes; traffic: pairs of another vehicle and its pose.
     """
 
     camera: Camera

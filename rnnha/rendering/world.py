@@ -159,7 +159,7 @@ def branch(place, rng: np.random.Generator) -> list[Surface]:
     return _foliage(leaves, np.asarray(place, np.float32), rng.uniform(0, 6), green)
 
 
-def hedge(x0: float, x1: float, y: float, base: float, rng: np.random.Generator) -> list[Surface]:
+def hedge(x0: float, x1: float, y: float, base: float, sight, rng) -> list[Surface]:
     """A clipped or ragged hedge along the road, about 1.1 m high."""
     green = np.array([0.06, 0.1, 0.03]) * rng.uniform(0.8, 1.5)
     height = rng.uniform(0.7, 1.4)
@@ -167,6 +167,8 @@ def hedge(x0: float, x1: float, y: float, base: float, rng: np.random.Generator)
     for x in np.arange(x0, x1, 3.0):
         leaves = _leaves(int(rng.integers(4, 8)), 3.6, 1.1, 1.4 * height, 420)
         place = np.array([x + 1.5, y, base + 0.55 * height], np.float32)
+        if not sight.matters(*place[:2]):
+            continue
         surfaces += _foliage(leaves, place, np.pi * rng.integers(2), green)
     return _merge(surfaces)
 
@@ -185,8 +187,8 @@ def _merge(surfaces: list[Surface]) -> list[Surface]:
     return merged
 
 
-class _Clearance:
-    """Keeps the line of sight from the camera to the vehicle free."""
+class _Sight:
+    """What lies in the picture, and what would stand in the line of sight."""
 
     def __init__(self, camera: Camera, pose: Pose):
         self.eye, self.car = np.array(camera.position[:2]), np.array([pose.x, pose.y])
@@ -197,6 +199,12 @@ class _Clearance:
         place = np.array([x, y]) - self.eye
         t = np.clip(place @ line / (line @ line), 0, 1)
         return np.linalg.norm(place - t * line) > room + 2.8
+
+    def matters(self, x: float, y: float) -> bool:
+        """Whether a tree there is in the picture or may throw its shadow on the vehicle."""
+        line, place = self.car - self.eye, np.array([x, y]) - self.eye
+        cosine = line @ place / (np.linalg.norm(line) * np.linalg.norm(place) + 1e-9)
+        return cosine > 0.82 or np.hypot(*(self.car - (x, y))) < 9
 
 
 def _side(strips, back, edge: float, sign: int, camera: Camera, pose: Pose, rng):
@@ -212,23 +220,25 @@ def _side(strips, back, edge: float, sign: int, camera: Camera, pose: Pose, rng)
         corners = [(x0, y, z), (x1, y, z), (x1, outer, upper), (x0, outer, upper)]
         surfaces.append(_quad(corners, texture, metres=metres, offset=rng.random(2)))
         y, z = outer, upper
-    behind = sign * max(abs(y), abs(camera.position[1]) + 1.5 if sign * camera.position[1] > 0 else 0)
+    behind = sign * max(abs(y), sign * camera.position[1] + 1.5)  # never before the camera
     corners = [(x0, y, z - 0.01), (x1, y, z - 0.01), (x1, sign * 150, z), (x0, sign * 150, z)]
     surfaces.append(_quad(corners, textures.ground("grass", int(rng.integers(6)))))
-    return surfaces + _back(back, behind, y, z, sign, pose, rng)
+    return surfaces + _back(back, behind, y, z, sign, _Sight(camera, pose), rng)
 
 
-def _back(kind: str, y: float, inner: float, z: float, sign: int, pose: Pose, rng) -> list[Surface]:
-    """What stands along the road behind its strips; `y` is free of the camera, `inner` may not."""
-    near, far = pose.x - 55, pose.x + 55
+def _back(kind: str, y: float, inner: float, z: float, sign: int, sight: _Sight, rng) -> list:
+    """What stands along the road behind its strips, low things at `inner`, tall ones from `y`."""
+    near, far = sight.car[0] - 55, sight.car[0] + 55
     if kind == "houses":
         surfaces, x = [], near
         while x < far:
             wide, back = rng.uniform(9, 20), y + sign * rng.choice([0, 0, 1.5, 4])
             texture = textures.facade(int(rng.integers(12)))
             corners = [(x, back, z), (x + wide, back, z), (x + wide, back, z + 9), (x, back, z + 9)]
-            surfaces.append(_quad(corners, texture, metres=(12.0, 9.0), offset=(rng.random(), 0)))
-            side = [(x, back, z), (x, back + sign * 9, z), (x, back + sign * 9, z + 9), (x, back, z + 9)]
+            offset = (rng.random(), 0)
+            surfaces.append(_quad(corners, texture, metres=(12.0, 9.0), offset=offset))
+            deep = back + sign * 9
+            side = [(x, back, z), (x, deep, z), (x, deep, z + 9), (x, back, z + 9)]
             surfaces.append(_quad(side, colour=(0.35, 0.33, 0.3)))
             x += wide + rng.choice([0, 0, 3.0])
         return surfaces
@@ -244,14 +254,17 @@ def _back(kind: str, y: float, inner: float, z: float, sign: int, pose: Pose, rn
                 for x in np.arange(near, far, 0.22)]  # fmt: skip
         rails = [box((near, inner - 0.02, z + h), (far, inner + 0.02, z + h + 0.05), paint)
                  for h in (0.15, 1.15)]  # fmt: skip
-        return _merge(bars + rails) + _back("houses", y + sign * 9, inner, z, sign, pose, rng)
+        return _merge(bars + rails) + _back("houses", y + sign * 9, inner, z, sign, sight, rng)
     if kind == "hedge":
-        return hedge(near, far, inner, z, rng) + _back("trees", y + sign * 6, inner, z, sign, pose, rng)
+        trees = _back("trees", y + sign * 6, inner, z, sign, sight, rng)
+        return hedge(near, far, inner, z, sight, rng) + trees
     if kind == "rail":
         return _rail(near, far, sign * (abs(inner) - 15.3), rng)
     surfaces = []
     for x in np.arange(near, far, 5.0):
         place = np.array([x + rng.uniform(-2, 2), y + sign * rng.uniform(0, 4), z + 2], np.float32)
+        if not sight.matters(*place[:2]):
+            continue
         leaves = _leaves(int(rng.integers(8, 12)), 6.0, 4.0, 5.5, 900)
         green = np.array([0.07, 0.1, 0.04]) * rng.choice([0.8, 1.0, 1.25])
         surfaces += _foliage(leaves, place, rng.uniform(0, 6), green)
@@ -261,23 +274,25 @@ def _back(kind: str, y: float, inner: float, z: float, sign: int, pose: Pose, rn
 def _rail(x0: float, x1: float, y: float, rng) -> list[Surface]:
     """A steel crash barrier: a beam with two waves on posts."""
     steel = tuple(np.array([0.36, 0.37, 0.38]) * rng.uniform(0.7, 1.1))
-    wave = [(0.0, 0.45), (0.07, 0.5), (0.07, 0.55), (0.0, 0.6), (0.07, 0.65), (0.07, 0.7), (0, 0.75)]
+    wave = list(zip((0, 0.07, 0.07, 0, 0.07, 0.07, 0), np.arange(9, 16) * 0.05, strict=True))
     beam = []
     for (a, low), (b, high) in zip(wave[:-1], wave[1:], strict=True):
         corners = [(x0, y + a, low), (x1, y + a, low), (x1, y + b, high), (x0, y + b, high)]
         beam.append(_quad(corners, colour=steel))
-    posts = [box((x, y - 0.16, 0), (x + 0.1, y - 0.06, 0.72), steel) for x in np.arange(x0, x1, 2.0)]
+    posts = [
+        box((x, y - 0.16, 0), (x + 0.1, y - 0.06, 0.72), steel) for x in np.arange(x0, x1, 2.0)
+    ]
     return _merge(beam + posts)
 
 
 def _furniture(site: Site, edges, camera: Camera, pose: Pose, rng) -> list[Surface]:
     """Trees, lamp posts, signs and bollards that leave the line of sight free."""
-    clear, surfaces = _Clearance(camera, pose), []
+    clear, surfaces = _Sight(camera, pose), []
     for _ in range(rng.poisson(site.trees)):
         sign = rng.choice([0, 1])
         y = edges[sign] + (2 * sign - 1) * rng.uniform(1.0, 4.5)
         x = pose.x + rng.uniform(-30, 30)
-        if clear.free(x, y, 2.2):
+        if clear.free(x, y, 2.2) and clear.matters(x, y):
             surfaces += tree(x, y, rng)
     for _ in range(rng.poisson(site.posts)):
         sign = rng.choice([0, 1])
