@@ -1,0 +1,64 @@
+"""VGG-M, the paper's backbone: VGG_CNN_M_1024 of Chatfield et al. (2014), conv1 to pool5."""
+
+from collections import OrderedDict
+
+from torch import Tensor, nn
+
+#: Each convolution's weight [out, in, k, k]; the biases are [out].
+SHAPES = {
+    "conv1": (96, 3, 7, 7),
+    "conv2": (256, 96, 5, 5),
+    "conv3": (512, 256, 3, 3),
+    "conv4": (512, 512, 3, 3),
+    "conv5": (512, 512, 3, 3),
+}
+STRIDES = {"conv1": 2, "conv2": 2, "conv3": 1, "conv4": 1, "conv5": 1}
+PADDINGS = {"conv1": 0, "conv2": 1, "conv3": 1, "conv4": 1, "conv5": 1}
+
+
+class VGGM(nn.Module):
+    """Images [B, 3, S, S] float32, normalised, to a map [B, 512, h, w] after pool5.
+
+    Any S from 41 on; 224 -> 6x6, 672 -> 20x20. The layers have Caffe's names
+    (`layers.conv1` to `layers.pool5`) and Caffe's arithmetic: poolings round sizes up, and
+    the local response normalisation (Krizhevsky et al. 2012, section 3.3) divides alpha by
+    the number of channels it sums over.
+    """
+
+    channels = 512
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            OrderedDict(
+                conv1=_convolution("conv1"), relu1=nn.ReLU(inplace=True),
+                norm1=_normalisation(), pool1=_pooling(),
+                conv2=_convolution("conv2"), relu2=nn.ReLU(inplace=True),
+                norm2=_normalisation(), pool2=_pooling(),
+                conv3=_convolution("conv3"), relu3=nn.ReLU(inplace=True),
+                conv4=_convolution("conv4"), relu4=nn.ReLU(inplace=True),
+                conv5=_convolution("conv5"), relu5=nn.ReLU(inplace=True), pool5=_pooling(),
+            )
+        )  # fmt: skip
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layers(images)
+
+
+def _convolution(name: str) -> nn.Conv2d:
+    width, channels, kernel, _ = SHAPES[name]
+    layer = nn.Conv2d(channels, width, kernel, STRIDES[name], PADDINGS[name])
+    # He et al. (2015). From PyTorch's own start the signal would shrink at every layer, and
+    # no batch normalisation is there to lift it: training from scratch would hardly begin.
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def _normalisation() -> nn.LocalResponseNorm:
+    # Not torch.nn.CrossMapLRN2d, which sums over wrong channels from the third one on.
+    return nn.LocalResponseNorm(size=5, alpha=5e-4, beta=0.75, k=2.0)
+
+
+def _pooling() -> nn.MaxPool2d:
+    return nn.MaxPool2d(3, 2, ceil_mode=True)
