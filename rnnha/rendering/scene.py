@@ -15,7 +15,6 @@ mi.set_variant("scalar_rgb")
 
 SAMPLES = 6  # paths a pixel, twice
 STRENGTH = 0.5  # of the denoiser
-MASK_SAMPLES = 8
 
 
 
@@ -52,11 +51,9 @@ def draw_light(name: str, rng: np.random.Generator) -> Light:
     return Light(name, direction, sun, sky(rng, name))
 
 
-def _mesh(vertices, faces, bsdf, uv=None, normals=None, emitter=None) -> mi.Mesh:
+def _mesh(vertices, faces, bsdf, uv=None, normals=None) -> mi.Mesh:
     props = mi.Properties()
     props["bsdf"] = bsdf
-    if emitter is not None:
-        props["emitter"] = emitter
     mesh = mi.Mesh(
         "mesh", len(vertices), len(faces), props=props,
         has_vertex_normals=normals is not None, has_vertex_texcoords=uv is not None,
@@ -110,8 +107,10 @@ class Body:
         return _group([part for part in self.parts if part.role == "body"])
 
     @cached_property
-    def cues(self) -> list:
-        return [part for part in self.parts if part.role == "cue"]
+    def cues(self):
+        """The identity cues alone; None where there are none."""
+        parts = [part for part in self.parts if part.role == "cue"]
+        return _group(parts) if parts else None
 
 
 def _group(parts):
@@ -134,7 +133,7 @@ def _instance(group, pose: Pose):
     return mi.load_dict({"type": "instance", "group": group, "to_world": move @ turn})
 
 
-def _sensor(crop: Crop, samples: int, zoom: int) -> dict:
+def _sensor(crop: Crop, samples: int, zoom: int = 1) -> dict:
     """The camera that sees exactly the crop: an oblique frustum, so that perspective is right."""
     width, height = crop.size
     span = crop.right - crop.left
@@ -154,17 +153,14 @@ def _sensor(crop: Crop, samples: int, zoom: int) -> dict:
     }  # fmt: skip
 
 
-def _load(shapes: list, crop: Crop, samples: int, extra: dict, zoom: int = 1) -> mi.Scene:
-    scene = {"type": "scene", "sensor": _sensor(crop, samples, zoom), **extra}
+def _load(shapes: list, crop: Crop, samples: int, extra: dict) -> mi.Scene:
+    scene = {"type": "scene", "sensor": _sensor(crop, samples), **extra}
     scene |= {f"shape{i}": shape for i, shape in enumerate(shapes)}
     return mi.load_dict(scene)
 
 
-def radiance(vehicles, surfaces, light: Light, crop: Crop, seed: int) -> np.ndarray:
-    """The crop in linear light, float32 [H, W, 3]; a white horizontal plane is about 1.
-
-    vehicles: pairs of Body and pose; surfaces: from `surface`. Equal arguments, equal bits.
-    """
+def build(vehicles, surfaces, light: Light, crop: Crop) -> mi.Scene:
+    """The scene of a shot. vehicles: pairs of Body and pose; surfaces: from `surface`."""
     upright = mi.ScalarTransform4f().rotate([1, 0, 0], 90)
     extra = {
         "integrator": {"type": "path", "max_depth": 6, "rr_depth": 2},
@@ -177,54 +173,53 @@ def radiance(vehicles, surfaces, light: Light, crop: Crop, seed: int) -> np.ndar
             "irradiance": {"type": "rgb", "value": light.sun.tolist()},
         }
     shapes = surfaces + _instances([(body.whole, pose) for body, pose in vehicles])
-    scene = _load(shapes, crop, SAMPLES, extra)
+    return _load(shapes, crop, SAMPLES, extra)
+
+
+def radiance(scene: mi.Scene, light: Light, seed: int) -> np.ndarray:
+    """The crop in linear light, float32 [H, W, 3]; a white horizontal plane is about 1.
+
+    scene: from `build`, with the same light. Equal arguments give equal bits.
+    """
     scale = np.float32(np.pi / light.level)
     halves = [np.array(mi.render(scene, seed=seed + i)) * scale for i in range(2)]
     return denoise(*halves)
 
 
-def cue_mask(body: Body, pose: Pose, others, surfaces, crop: Crop) -> np.ndarray:
-    """Where the crop shows identity cues, bool [H, W].
+def masks(scene: mi.Scene, body: Body, pose: Pose, crop: Crop) -> tuple[np.ndarray, np.ndarray]:
+    """Where the crop shows identity cues, and where the vehicle: bool [H, W] each.
 
-    A label render: glass left out, cues (a dent by its displaced area) flat white, everything
-    else black, occluders too. A quarter of the pixel is enough, since many cues are as thin as
-    one. others: pairs of Body and pose.
+    A label render, 9 rays a pixel: each ray is asked for its distance to the first thing in the
+    scene and to the vehicle alone. Where both agree it sees the vehicle, glass included. If it
+    then meets a cue (a dent: its displaced area) before the body with the glass taken out, it
+    sees that cue. A quarter of a pixel is enough for cues, since many are as thin as one, half
+    of it for the vehicle.
     """
-    placed = [(b.bare, p) for b, p in [(body, pose), *others]]
-    shapes = surfaces + _instances(placed)
-    dark = mi.load_dict(_flat((0, 0, 0)))
-    for part in body.cues:
-        vertices = pose.apply(part.vertices)
-        faces = _towards(crop.camera.position, vertices, part.faces)
-        white = {"type": "area", "radiance": {"type": "rgb", "value": 1.0}}
-        shapes.append(_mesh(vertices, faces, dark, emitter=mi.load_dict(white)))
-    emission = {"integrator": {"type": "path", "max_depth": 1}}
-    image = np.array(mi.render(_load(shapes, crop, MASK_SAMPLES, emission), seed=0))
-    return image[..., 0] >= 0.25
+    whole = _distances(_alone(body.whole, pose, crop), crop)
+    hit = (whole > 0) & (_distances(scene, crop) == whole)
+    marked = np.zeros_like(hit)
+    if body.cues is not None:
+        cue = _distances(_alone(body.cues, pose, crop), crop)
+        bare = _distances(_alone(body.bare, pose, crop), crop)
+        marked = hit & (cue > 0) & ((cue < bare) | (bare == 0))
+    return _share(marked) >= 0.25, _share(hit) >= 0.5
 
 
-def vehicle_mask(body: Body, pose: Pose, others, surfaces, crop: Crop) -> np.ndarray:
-    """Where the crop shows the vehicle, glass included, bool [H, W]; half a pixel or more.
-
-    It is where taking the vehicle away changes the distance to what is seen, asked of the same
-    4 rays a pixel.
-    """
-    rest = [(b.whole, p) for b, p in others]
-    width, height = crop.size
-    extra = {"integrator": {"type": "depth"}}
-    depths = [
-        np.array(mi.render(_load(surfaces + _instances(placed), crop, 1, extra, 2), seed=0))
-        for placed in (rest, [*rest, (body.whole, pose)])
-    ]
-    seen = (depths[0] != depths[1])[..., 0].reshape(height, 2, width, 2)
-    return seen.mean((1, 3)) >= 0.5
+def _alone(group, pose: Pose, crop: Crop) -> mi.Scene:
+    return _load(_instances([(group, pose)]), crop, 1, {})
 
 
-def _towards(eye, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """The faces wound so that each shows its front, the side that emits, to the eye."""
-    a, b, c = (vertices[faces[:, k]] for k in range(3))
-    away = np.einsum("ij,ij->i", np.cross(b - a, c - a), np.asarray(eye) - a) < 0
-    return np.where(away[:, None], faces[:, ::-1], faces)
+def _distances(scene: mi.Scene, crop: Crop) -> np.ndarray:
+    """Distance to what each of 3 x 3 rays a pixel meets, 0 for nothing, float32 [3 H, 3 W]."""
+    sensor = mi.load_dict(_sensor(crop, 1, zoom=3))
+    integrator = mi.load_dict({"type": "depth"})
+    # equal seeds give equal rays in every scene
+    return np.array(mi.render(scene, sensor=sensor, integrator=integrator, seed=0))[..., 0]
+
+
+def _share(rays: np.ndarray) -> np.ndarray:
+    height, width = rays.shape
+    return rays.reshape(height // 3, 3, width // 3, 3).mean((1, 3))
 
 
 def denoise(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rnnha.rendering import scene, world
-from rnnha.rendering.camera import LANE, Camera, Crop, Pose, crop_around, project
+from rnnha.rendering.camera import LANE, Camera, Pose, crop_around, project
 from rnnha.rendering.develop import develop
 
 OCCLUDED = 0.14  # share of passes in which something stands partly before the vehicle
@@ -57,28 +57,25 @@ def stage(
 
 
 def take(
-    setting: Setting, body: scene.Body, advance: float, rng: np.random.Generator, masks: bool,
-    crop: Crop | None = None,
-) -> Pictures:  # fmt: skip
+    setting: Setting, body: scene.Body, advance: float, rng: np.random.Generator, masks: bool
+) -> Pictures:
     """One frame, the vehicle `advance` metres after the first; the traffic moves along."""
-    radiance, crop = expose(setting, body, advance, rng, crop)
+    radiance, crop, built = expose(setting, body, advance, rng)
     image = develop(radiance, setting.camera, crop.native, rng)
     if not masks:
         return Pictures(image, None, None)
-    pose = setting.pose.ahead(advance)
-    traffic = [(other, p.ahead(advance)) for other, p in setting.traffic]
-    arguments = body, pose, traffic, setting.surfaces, crop
-    return Pictures(image, scene.cue_mask(*arguments), scene.vehicle_mask(*arguments))
+    cues, vehicle = scene.masks(built, body, setting.pose.ahead(advance), crop)
+    return Pictures(image, cues, vehicle)
 
 
-def expose(setting: Setting, body: scene.Body, advance: float, rng: np.random.Generator, crop=None):
-    """The frame in linear light, float32 [H, W, 3], before the camera adds anything; its crop."""
+def expose(setting: Setting, body: scene.Body, advance: float, rng: np.random.Generator):
+    """The frame in linear light, float32 [H, W, 3], before the camera adds anything; its crop
+    and its scene."""
     pose = setting.pose.ahead(advance)
-    if crop is None:
-        crop = crop_around(setting.camera, pose.apply(body.outline), rng)
+    crop = crop_around(setting.camera, pose.apply(body.outline), rng)
     vehicles = [(body, pose)] + [(q, p.ahead(advance)) for q, p in setting.traffic]
-    seed = int(rng.integers(2**31))
-    return scene.radiance(vehicles, setting.surfaces, setting.light, crop, seed), crop
+    built = scene.build(vehicles, setting.surfaces, setting.light, crop)
+    return scene.radiance(built, setting.light, int(rng.integers(2**31))), crop, built
 
 
 def _flat_box(camera: Camera, target, points: np.ndarray) -> np.ndarray:
