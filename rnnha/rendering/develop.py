@@ -45,4 +45,4 @@ def develop(radiance: np.ndarray, camera: Camera, native: float, rng: np.random.
 
 def save_jpeg(image: np.ndarray, path) -> None:
     """Write uint8 [H, W, 3] as a JPEG file of quality 85."""
-    Image.fromarray(image).save(path, "JPEG", quality=JPEG_QUALITY)
+    Image.fromarray(image).save(path, "JPEG", quality=JPEG_QUALITY, optimize=True)
