@@ -259,6 +259,21 @@ def test_other_state_dicts_are_refused(case, resnet, tmp_path):
     assert said in str(caught.value) and str(file) in str(caught.value)
 
 
+def test_an_interrupted_import_leaves_the_old_file_alone(weights, tmp_path, monkeypatch):
+    file = write(tmp_path / "a.caffemodel", caffemodels.caffemodel(weights))
+    out = import_weights(file).out
+    before = out.read_bytes()
+
+    def full_disk(state, path, metadata):
+        path.write_bytes(b"half a file")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("rnnha.weights.save_file", full_disk)
+    with pytest.raises(OSError, match="no space"):
+        import_weights(file)
+    assert out.read_bytes() == before and list(out.parent.iterdir()) == [out]
+
+
 def test_an_absent_file_and_an_unsuitable_target_are_named(tmp_path, weights):
     with pytest.raises(DataError, match="nowhere.caffemodel"):
         import_weights(tmp_path / "nowhere.caffemodel")

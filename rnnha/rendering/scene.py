@@ -13,7 +13,7 @@ from rnnha.rendering.textures import sky
 
 mi.set_variant("scalar_rgb")
 
-SAMPLES = 6  # paths a pixel, twice
+SAMPLES = 4  # paths a pixel, twice
 STRENGTH = 0.5  # of the denoiser
 
 
