@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rnnha import __version__, experiments
-from rnnha.paths import ASSETS, REFERENCE, RESULTS, ROOT
+from rnnha.paths import ASSETS, DATA, REFERENCE, RESULTS, ROOT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,13 +45,15 @@ def _parser() -> argparse.ArgumentParser:
                   "rnnha check data/VeRi")  # fmt: skip
     sub.add_argument("path", type=Path, help="folder of a data set, or a CSV manifest")
 
-    sub = command("render", _render, "Render a set, or one vehicle of it, anew (needs mitsuba).",
-                  "rnnha render rendered-veri --out build/render --vehicles 1 2")  # fmt: skip
+    sub = command("render", _render, "Render a set, or one image of it, anew (needs mitsuba).",
+                  "rnnha render rendered-veri --vehicle 12 --shot 3")  # fmt: skip
     sub.add_argument("set", choices=("rendered-veri", "rendered-vehicleid"))
-    sub.add_argument("--out", type=Path, required=True, help="folder to write into")
-    sub.add_argument("--vehicles", type=int, nargs="+", help="only these vehicles")
+    sub.add_argument("--out", type=Path, help="folder to write into (build/render/SET)")
+    sub.add_argument("--vehicle", type=int, help="only this vehicle")
+    sub.add_argument("--shot", type=int, help="only this image of the vehicle, counted from 0")
     sub.add_argument("--limit", type=int, help="only so many images, spread over the set")
-    sub.add_argument("--workers", type=int, default=2, help="processes side by side (2)")
+    sub.add_argument("--workers", type=int, help="processes side by side (one a core)")
+    sub.add_argument("--audit", action="store_true", help="can it be solved without the cues?")
 
     sub = command("run", _run, "Train and score one row of the tables.",
                   "rnnha run rnn-ha --dataset rendered-veri --seed 0")  # fmt: skip
@@ -128,10 +130,16 @@ def _check(options) -> int:
 
 
 def _render(options) -> None:
-    from rnnha.rendering.dataset import render
+    from rnnha.rendering import audit, dataset
 
-    render(options.set, options.out, vehicles=options.vehicles, limit=options.limit,
-           workers=options.workers)  # fmt: skip
+    if options.audit:
+        target = RESULTS / "data_audit.csv"
+        print(audit.audit(options.set, DATA / options.set, target).to_string(index=False))
+        return
+    out = options.out or ROOT / "build" / "render" / options.set
+    vehicles = None if options.vehicle is None else [options.vehicle]
+    print(dataset.render(options.set, out, vehicles=vehicles, shot=options.shot,
+                         limit=options.limit, workers=options.workers))  # fmt: skip
 
 
 def _run(options) -> None:

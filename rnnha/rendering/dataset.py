@@ -147,17 +147,22 @@ def _chosen_shots(name: str, only: Iterable[int] | None, limit: int | None) -> p
 
 
 def render(
-    name: str, out: Path, *, vehicles: Iterable[int] | None = None, limit: int | None = None,
-    workers: int | None = None, progress: bool = True,
+    name: str, out: Path, *, vehicles: Iterable[int] | None = None, shot: int | None = None,
+    limit: int | None = None, workers: int | None = None, progress: bool = True,
 ) -> Path:  # fmt: skip
     """Render a set into the folder `out` and write its label files, images.csv last.
 
-    vehicles: only these ids; limit: about so many images, from vehicles spread over the set.
-    Finished images are kept, so that an interrupted call can be repeated. workers: processes of
-    one thread each, by default one per processor. Raises KeyError for an unknown set or vehicle.
+    vehicles: only these ids; shot: only this one of each; limit: about so many images, from
+    vehicles spread over the set. Finished images are kept, so that an interrupted call can be
+    repeated. workers: processes of one thread each, by default one per processor. Raises KeyError
+    for an unknown set, vehicle or shot.
     """
     out = Path(out)
     shots = _chosen_shots(name, vehicles, limit)
+    if shot is not None:
+        shots = shots[shots["shot"] == shot]
+        if shots.empty:
+            raise KeyError(f"{name} has no shot {shot} of these vehicles")
     missing = [
         s for s in shots.itertuples()
         if not all((out / path).is_file() for path in _wanted(name, s))
