@@ -67,10 +67,10 @@ data: $(READY) ## unpack the shipped rendered sets
 
 # What the command `rnnha status` is asked about.
 ASKED = --datasets $(DATASETS) --seeds $(SEEDS) $(if $(ROWS),--rows $(ROWS)) --profile $(PROFILE)
-# Lines "dataset row seed" become the fragment PLAN: the runs, each after the stage 0 of its seed.
+# Lines "dataset row seed stage0" become the fragment PLAN: the runs, each after its stage 0 if any.
 FRAGMENT = awk -v runs='$(RUN_DIR)' '{ run = $$1 "/" $$2 "/seed" $$3; print "WANTED += " run } \
-  $$2 != "stage0" { stage0 = $$1 "/stage0/seed" $$3; \
-                    print runs "/" run "/metrics.csv: | " runs "/" stage0 "/metrics.csv" }'
+  $$4 != "-" { stage0 = $$1 "/" $$4 "/seed" $$3; \
+               print runs "/" run "/metrics.csv: | " runs "/" stage0 "/metrics.csv" }'
 INSIDE   = $(MAKE) --no-print-directory PLAN=$(BUILD)/plan.mk
 
 reproduce: data ## train, score and show everything; goes on where an earlier call stopped
@@ -89,11 +89,11 @@ reproduce: data ## train, score and show everything; goes on where an earlier ca
 	@echo "the runs            $(RUN_DIR)/<data set>/<row>/seed<k>"
 
 # The whole chain on a few vehicles: does it work? The numbers mean nothing.
-SMOKE_RUNS = rendered-veri:stage0 rendered-veri:fc-ha rendered-veri:rnn-h rendered-veri:rnn-ha \
-             rendered-veri:untrained rendered-vehicleid:stage0 rendered-vehicleid:rnn-ha
+SMOKE_PLAN = $(RNNHA) status --targets --profile smoke --seeds 0
 smoke: data ## the whole chain on a small part of the sets, into build/smoke (3 minutes)
 	@rm -rf $(SMOKE) && mkdir -p $(SMOKE)
-	@printf '%s\n' $(SMOKE_RUNS) | tr ':' ' ' | sed 's/$$/ 0/' > $(SMOKE)/plan.txt
+	@$(SMOKE_PLAN) --datasets rendered-veri --rows fc-ha rnn-h rnn-ha untrained > $(SMOKE)/plan.txt
+	@$(SMOKE_PLAN) --datasets rendered-vehicleid --rows rnn-ha >> $(SMOKE)/plan.txt
 	@$(MAKE) --no-print-directory BUILD=$(SMOKE) RESULTS=$(SMOKE) PROFILE=smoke FORCE= \
 	  CHAPTERS="03_table_veri 05_attention_maps" smoke-chain
 

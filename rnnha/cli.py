@@ -80,6 +80,12 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--checkpoint", type=Path, default=ASSETS / "rnn_ha_rendered.safetensors")
     sub.add_argument("--figure", type=Path, default=Path("pair.png"))
 
+    sub = command("weights", _weights, "Convert a backbone's ImageNet weights for this project.",
+                  "rnnha weights import VGG_CNN_M_1024.caffemodel")  # fmt: skip
+    sub.add_argument("action", choices=("import",))
+    sub.add_argument("file", type=Path)
+    sub.add_argument("--out", type=Path, help="file to write (into weights/ of the data folder)")
+
     sub = command("tables", _tables, "Rebuild tables and figures from small results.",
                   "rnnha tables --source reference")  # fmt: skip
     sub.add_argument("--source", choices=("runs", "reference"), default="reference")
@@ -89,12 +95,12 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("status", _status, "Say which runs are complete, unfinished, stale or missing.",
                   "rnnha status --plan")  # fmt: skip
     sub.add_argument("--datasets", nargs="+", default=["rendered-veri", "rendered-vehicleid"])
-    sub.add_argument("--rows", nargs="+", help="only these rows")
+    sub.add_argument("--rows", nargs="+", help='only these rows; "ablation" for those at 224')
     sub.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     sub.add_argument("--profile", default="rendered", choices=sorted(experiments.PROFILES))
     sub.add_argument("--plan", action="store_true", help="time a step and tell the minutes left")
     sub.add_argument("--jobs", type=int, default=2, help="runs side by side, for the plan (2)")
-    sub.add_argument("--targets", action="store_true", help="for make: 'dataset row seed' a line")
+    sub.add_argument("--targets", action="store_true", help="for make: a run a line")
 
     sub = command("accept", _accept, "Take finished runs as the reference; write the checkpoint.",
                   "rnnha accept")  # fmt: skip
@@ -166,6 +172,12 @@ def _compare(options) -> None:
     print(f"{pair.text}\n{options.figure}")
 
 
+def _weights(options) -> None:
+    from rnnha.weights import import_weights
+
+    print(import_weights(options.file, options.out))
+
+
 def _tables(options) -> None:
     from rnnha import readme, report
 
@@ -180,9 +192,13 @@ def _tables(options) -> None:
 
 
 def _status(options) -> None:
-    wanted = experiments.targets(options.datasets, options.rows, options.seeds)
+    wanted = experiments.targets(
+        options.datasets, options.rows, options.seeds, experiments.profile(options.profile)
+    )
     if options.targets:
-        print("\n".join(f"{dataset} {row} {seed}" for dataset, row, seed in wanted))
+        for dataset, row, seed in wanted:
+            stage0 = experiments.stage0_of(experiments.row(row))
+            print(dataset, row, seed, stage0.slug if stage0 else "-")
         return
     from rnnha import status
 

@@ -5,7 +5,7 @@ name; its title is the table row (the poster's own words) and the figure legend.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 DATASETS = ("veri", "vehicleid", "rendered-veri", "rendered-vehicleid", "photographs")
 
@@ -16,6 +16,7 @@ class Row:
 
     method: "network" (steps and attention then say which), "identity-only", "untrained",
         "color-histogram", "oracle"; None for a system of the poster that is not built.
+    backbone, pixels: the paper's names; a profile says what stands for them.
     columns: what the oracle knows of a vehicle.
     """
 
@@ -27,6 +28,8 @@ class Row:
     method: str | None = None
     steps: str = "recurrent"
     attention: str = "guided"
+    backbone: str = "vgg-m"
+    pixels: int = 224
     columns: tuple[str, ...] = ()
 
 
@@ -64,9 +67,21 @@ ROWS = (
         method="network", attention="uniform",
     ),
     _row("rnn-ha", "RNN-HA", "the paper's model", method="network"),
-    _published("rnn-ha-resnet", "RNN-HA (ResNet)", VERI),
-    _published("rnn-ha-672", "RNN-HA (672)", VEHICLEID),
-    _published("rnn-ha-resnet-672", "RNN-HA (ResNet+672)", VEHICLEID),
+    Row(
+        "rnn-ha-resnet", "RNN-HA (ResNet)", "paper", VERI,
+        "ResNet-50 in place of VGG-M: what does a stronger backbone bring?",
+        method="network", backbone="resnet-50",
+    ),
+    Row(
+        "rnn-ha-672", "RNN-HA (672)", "paper", VEHICLEID,
+        "three times as many pixels a side: what do small cues gain by being seen larger?",
+        method="network", pixels=672,
+    ),
+    Row(
+        "rnn-ha-resnet-672", "RNN-HA (ResNet+672)", "paper", VEHICLEID,
+        "both at once: the paper's best row",
+        method="network", backbone="resnet-50", pixels=672,
+    ),
     _row(
         "identity-only", "identity only, as long",
         "no coarse head, no steps, as many epochs in all: what does the longer training bring?",
@@ -104,11 +119,22 @@ ROWS = (
     ),
 )  # fmt: skip
 
-# The backbone on identities: a run of its own, which the network rows of one seed start from.
-STAGE0 = _row(
-    "stage0", "stage 0", "the backbone on identities, shared by the rows of a seed",
-    kind="stage", method="identity-only",
-)  # fmt: skip
+# The rows of the question "which part of RNN-HA matters?": the poster's and our controls.
+ABLATION = tuple(r for r in ROWS if r.method and (r.backbone, r.pixels) == ("vgg-m", 224))
+
+
+def _stage0(slug: str, **delta) -> Row:
+    reason = "the backbone on identities: a run of its own, which the rows of a seed share"
+    return _row(slug, "stage 0", reason, kind="stage", method="identity-only", **delta)
+
+
+STAGES0 = (
+    _stage0("stage0"),
+    _stage0("stage0-672", pixels=672),
+    _stage0("stage0-resnet", backbone="resnet-50"),
+    _stage0("stage0-resnet-672", backbone="resnet-50", pixels=672),
+)
+STAGE0 = STAGES0[0]
 
 
 @dataclass(frozen=True)
@@ -131,56 +157,89 @@ class Phase:
 
 
 @dataclass(frozen=True)
-class Profile:
-    """A scale at which every row can run; the same budget and optimizer for each row.
+class Scale:
+    """What a row is at a profile: a network of `models.backbones` and how it is trained."""
 
-    image_size: pixels; widths: of the backbone's layers; state_width: of o1 and o2. A stage is
-    a sequence of phases. train_vehicles, test_vehicles: only so many, for a quick look.
-    """
-
-    name: str
     image_size: int
-    widths: tuple[int, int, int]
+    backbone: str
     state_width: int
     stage0: tuple[Phase, ...] = ()
     stage1: tuple[Phase, ...] = ()
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A scale at which every row can run.
+
+    pixels: the image size that stands for the paper's 224 and 672. vgg_m, resnet_50: what
+    stands for each backbone, at 224; rows of one backbone have the same budget and optimizer.
+    train_vehicles, test_vehicles: only so many, for a quick look. pretrained: the backbones
+    start from ImageNet weights, as the paper's did. seeds_of_large_rows: how many seeds the
+    rows get that are larger than the ablation's; None: all.
+    """
+
+    name: str
+    pixels: tuple[int, int]
+    vgg_m: Scale
+    resnet_50: Scale
     train_vehicles: int | None = None
     test_vehicles: int | None = None
+    pretrained: bool = False
+    seeds_of_large_rows: int | None = None
+
+    def scale(self, row: Row) -> Scale:
+        """What `row` is at this profile."""
+        scale = {"vgg-m": self.vgg_m, "resnet-50": self.resnet_50}[row.backbone]
+        return replace(scale, image_size=self.pixels[row.pixels == 672])
 
 
-def _cycle(epochs: int, lr: float) -> tuple[Phase]:
-    phase = Phase(
-        epochs, 32, "sgd", lr, one_cycle=True, weight_decay=5e-4, flip=True, shift=6, jitter=0.2
+def _small(size: int, backbones: tuple[str, str], width: int, epochs: int, **limits) -> dict:
+    """A laptop's profile: both backbones with one recipe, SGD with Nesterov, one cycle a stage."""
+    recipe = Phase(
+        epochs, 32, "sgd", 0.1, one_cycle=True, weight_decay=5e-4, flip=True, shift=6, jitter=0.2
     )
-    return (phase,)
+    stages = (recipe,), (replace(recipe, lr=0.05),)
+    vgg_m, resnet = (Scale(size, backbone, width, *stages) for backbone in backbones)
+    return dict(pixels=(size, 2 * size), vgg_m=vgg_m, resnet_50=resnet, **limits)
 
+
+# The authors' code: stage 0 with Adam; stage 1 with RMSprop, started afresh at a tenth of the
+# rate after ten epochs (VGG-M), or at a constant rate with batches of eight (ResNet-50).
+_ADAM = Phase(40, 128, "adam", 1e-3, flip=True)
+_RMSPROP = Phase(10, 64, "rmsprop", 1e-3)
 
 PROFILES = {
     # Twenty epochs a stage: train accuracy saturates; with twelve the order of the rows flips.
-    "rendered": Profile("rendered", 96, (32, 64, 128), 256, _cycle(20, 0.1), _cycle(20, 0.05)),
+    "rendered": Profile(
+        "rendered", **_small(96, ("small-vgg-m", "small-resnet"), 256, 20), seeds_of_large_rows=1
+    ),
     "smoke": Profile(
-        "smoke", 64, (16, 32, 64), 64, _cycle(6, 0.1), _cycle(6, 0.05), 40, 40,
+        "smoke", **_small(64, ("tiny-vgg-m", "tiny-resnet"), 64, 6),
+        train_vehicles=40, test_vehicles=40,
+    ),
+    "paper": Profile(
+        "paper", (224, 672),
+        Scale(224, "vgg-m", 1024, (_ADAM,), (_RMSPROP, replace(_RMSPROP, epochs=9, lr=1e-4))),
+        Scale(224, "resnet-50", 2048, (_ADAM,), (replace(_RMSPROP, epochs=19, batch=8),)),
+        pretrained=True,
     ),
 }  # fmt: skip
+# For those who cannot get the ImageNet weights: the same from random weights, and named so.
+PROFILES["paper-scratch"] = replace(PROFILES["paper"], name="paper-scratch", pretrained=False)
 
 
-def settings(of: Phase | Profile) -> dict:
+def settings(phase: Phase) -> dict:
     """The fields that differ from their defaults, as a run's configuration records them.
 
     A field that is added later does not change what earlier runs say of themselves.
     """
-    return {
-        f.name: value for f in fields(of)
-        if (value := getattr(of, f.name)) != f.default and not f.name.startswith("stage")
-    } | {
-        f.name: [settings(phase) for phase in getattr(of, f.name)]
-        for f in fields(of) if f.name.startswith("stage")
-    }  # fmt: skip
+    values = {field.name: (getattr(phase, field.name), field.default) for field in fields(phase)}
+    return {name: value for name, (value, default) in values.items() if value != default}
 
 
 def row(slug: str) -> Row:
     """The row of this slug; KeyError with all valid slugs for an unknown one."""
-    return _lookup({r.slug: r for r in (*ROWS, STAGE0)}, slug, "experiment")
+    return _lookup({r.slug: r for r in (*ROWS, *STAGES0)}, slug, "experiment")
 
 
 def profile(name: str) -> Profile:
@@ -204,23 +263,36 @@ def seeded(row: Row) -> bool:
     return row.method not in ("color-histogram", "oracle")
 
 
-def needs_stage0(row: Row) -> bool:
-    """Whether a row starts from the weights of the seed's stage 0."""
-    return row.method in ("network", "identity-only") and row is not STAGE0
+def stage0_of(row: Row) -> Row | None:
+    """The run whose weights a row starts from; None for a row that starts from nothing."""
+    if row in STAGES0 or row.method not in ("network", "identity-only"):
+        return None
+    return next(s for s in STAGES0 if (s.backbone, s.pixels) == (row.backbone, row.pixels))
 
 
 def targets(
-    datasets: Iterable[str], slugs: Iterable[str] | None, seeds: Iterable[int]
+    datasets: Iterable[str], slugs: Iterable[str] | None, seeds: Iterable[int], profile: Profile
 ) -> list[tuple[str, str, int]]:
-    """(data set, row, seed) of every run that the tables want, stage 0 first."""
-    result, chosen, seeds = [], slugs and [row(slug) for slug in slugs], tuple(seeds)
+    """(data set, row, seed) of every run that the tables want, each after its stage 0.
+
+    slugs: only these rows; "ablation" stands for ABLATION.
+    """
+    result: dict[tuple[str, str, int], None] = {}
+    chosen, seeds = slugs and _chosen(slugs), tuple(seeds)
     for dataset in datasets:
-        rows = [r for r in runnable(dataset) if chosen is None or r in chosen]
-        if any(needs_stage0(r) for r in rows):
-            rows.insert(0, STAGE0)
-        for r in rows:
-            result += [(dataset, r.slug, seed) for seed in (seeds if seeded(r) else seeds[:1])]
-    return result
+        for r in runnable(dataset):
+            if chosen and r not in chosen:
+                continue
+            count = 1 if not seeded(r) else None if r in ABLATION else profile.seeds_of_large_rows
+            for seed in seeds[:count]:
+                if (stage0 := stage0_of(r)) is not None:
+                    result[dataset, stage0.slug, seed] = None
+                result[dataset, r.slug, seed] = None
+    return list(result)
+
+
+def _chosen(slugs: Iterable[str]) -> list[Row]:
+    return [r for slug in slugs for r in (ABLATION if slug == "ablation" else [row(slug)])]
 
 
 def table_rows_of(dataset: str) -> list[Row]:

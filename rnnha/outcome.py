@@ -132,7 +132,7 @@ def of_checkpoint(dataset: str, checkpoint: Path) -> Outcome:
     model, info = load_checkpoint(checkpoint)
     benchmark = load(dataset)
     images = test_images(benchmark)
-    pixels = Images(images["path"], info["profile"]["image_size"])
+    pixels = Images(images["path"], info["image_size"])
     cams = attention.gradcam_maps(model, pixels)
     arrays = training.embed(model, pixels, torch.device("cpu"))
     arrays |= {"names": images.index.to_numpy(str), "gradcam": cams}

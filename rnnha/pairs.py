@@ -94,7 +94,7 @@ def compare(image_a: Path | str, image_b: Path | str, checkpoint: Path = CHECKPO
             hint = " (`make accept` writes it from finished runs)" if file == CHECKPOINT else ""
             raise FileNotFoundError(f"no file {file}{hint}")
     model, info = load_checkpoint(checkpoint)
-    pixels = Images([str(image_a), str(image_b)], info["profile"]["image_size"])
+    pixels = Images([str(image_a), str(image_b)], info["image_size"])
     batch = torch.stack([pixels[0], pixels[1]])
     output = model(normalise(batch))
     if output.attention is None:
@@ -163,7 +163,7 @@ def measure(checkpoint: Path, images: pd.DataFrame) -> dict[str, Separation]:
     only differ in small things.
     """
     model, info = load_checkpoint(checkpoint)
-    pixels = Images(images["path"], info["profile"]["image_size"])
+    pixels = Images(images["path"], info["image_size"])
     o2 = training.embed(model, pixels, next(model.parameters()).device)["o2"]
     known = {"model", "paint"} <= set(images.columns)
     alike = images["model"] + "/" + images["paint"] if known else images["type"]

@@ -43,7 +43,7 @@ def _card(run: Path, measured: dict[str, pairs.Separation]) -> str:
     lines += [f"| {w} | {s.auc:.3f} | {s.n_same:,} | {s.n_other:,} |" for w, s in measured.items()]
     return CARD.format(
         images=f"{config['train_images']:,}", vehicles=config["train_vehicles"],
-        size=config["profile"]["image_size"], commit=environment["commit"], seed=SEED,
+        size=config["image_size"], commit=environment["commit"], seed=SEED,
         table="\n".join(lines),
     )  # fmt: skip
 

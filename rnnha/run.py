@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rnnha import experiments, keys, protocols, retrieval
+from rnnha import experiments, keys, protocols, retrieval, weights
 from rnnha.data.benchmark import Benchmark, load
 from rnnha.data.subset import fewer_vehicles, hold_out, names_of
 from rnnha.experiments import Profile, Row
@@ -38,10 +38,10 @@ def run(
     again although the run is complete. Raises KeyError for unknown names and DataError where
     the data set is absent or broken.
     """
-    row, scale = experiments.row(experiment), experiments.profile(profile)
+    row, size = experiments.row(experiment), experiments.profile(profile)
     if row.method is None:
         raise KeyError(f"{row.title} is a system of the poster that is not built; see the table")
-    benchmark = prepared(load(dataset), scale, holdout)
+    benchmark = prepared(load(dataset), size, holdout)
     folder = run_dir(benchmark.name, row.slug, seed)
     if force:
         (folder / "metrics.csv").unlink(missing_ok=True)
@@ -50,18 +50,14 @@ def run(
         return folder
     folder.mkdir(parents=True, exist_ok=True)
 
-    config = describe(row, scale, benchmark, seed)
     start = None
-    if experiments.needs_stage0(row):
-        stage0 = run("stage0", dataset, seed, profile, holdout=holdout, precision=precision)
-        start = stage0 / "weights.safetensors"
-        # A stage 0 that was trained anew makes what started from the old one stale.
-        config["stage0"] = json.loads((stage0 / "config.json").read_text())["settings_key"]
+    if (stage0 := experiments.stage0_of(row)) is not None:
+        start = run(stage0.slug, dataset, seed, profile, holdout=holdout, precision=precision)
+    config = describe(row, size, benchmark, seed, start)
     parts = keys.key_parts(config, benchmark.manifest)
     settings = f"{parts['configuration']}-{parts['data']}"
     key = f"{settings}-{parts['sources']}"
-
-    method = _method(row, scale, seed, benchmark, folder, start, key, precision)
+    method = _method(row, size, seed, benchmark, folder, start, key, precision)
     history = method.fit(benchmark.train)
     tables = _score(method, row, benchmark, folder)
     environment = keys.environment() | {"precision": getattr(method, "precision", None)}
@@ -89,24 +85,57 @@ def prepared(benchmark: Benchmark, profile: Profile, holdout: bool = False) -> B
     return benchmark
 
 
-def describe(row: Row, profile: Profile, benchmark: Benchmark, seed: int) -> dict:
-    """The configuration of a run: all that decides its numbers except data and sources."""
-    train = benchmark.train
+def describe(
+    row: Row, profile: Profile, benchmark: Benchmark, seed: int, start: Path | None
+) -> dict:
+    """The configuration of a run: all that decides its numbers except data and sources.
+
+    start: the folder of its stage 0, which is part of it by its key.
+    """
+    train, scale = benchmark.train, profile.scale(row)
     labelled = train[train.coarse_id.notna()]
-    delta = {name: getattr(row, name) for name in ("method", "steps", "attention", "columns")}
-    return {
+    phases = scale.stage0 if row in experiments.STAGES0 else scale.stage1
+    config = {
         "experiment": row.slug,
-        **delta,
-        "columns": list(row.columns),
         "dataset": benchmark.name,
         "synthetic": benchmark.synthetic,
         "seed": seed,
-        "profile": experiments.settings(profile),
+        "profile": profile.name,
+        "method": row.method,
+        "image_size": scale.image_size,
+    }
+    if row.method == "oracle":
+        return config | {"columns": list(row.columns)}
+    if row.method == "color-histogram":
+        return config
+    return config | {
+        "steps": row.steps,
+        "attention": row.attention,
+        "backbone": scale.backbone,
+        "state_width": scale.state_width,
+        "phases": [] if row.method == "untrained" else [experiments.settings(p) for p in phases],
+        "stage0": start and json.loads((start / "config.json").read_text())["settings_key"],
+        "pretrained": _describe_pretrained(row, profile),
         "train_images": len(labelled),
         "train_images_without_coarse_label": len(train) - len(labelled),
         "train_vehicles": int(labelled.vehicle_id.nunique()),
         "coarse_classes": int(labelled.coarse_id.nunique()),
     }
+
+
+def pretrained_weights(row: Row, profile: Profile) -> Path | None:
+    """ImageNet weights of a row's backbone where the profile wants them, else None.
+
+    Raises FileNotFoundError with what to fetch and where to put it.
+    """
+    if not profile.pretrained or row.method not in ("network", "identity-only", "untrained"):
+        return None
+    return weights.find_weights(profile.scale(row).backbone)
+
+
+def _describe_pretrained(row: Row, profile: Profile) -> dict | str:
+    path = pretrained_weights(row, profile)
+    return "from scratch" if path is None else weights.describe(path)
 
 
 def test_images(benchmark: Benchmark) -> pd.DataFrame:
@@ -131,14 +160,19 @@ def known_labels(benchmark: Benchmark) -> pd.DataFrame:
 
 
 def _method(row, profile, seed, benchmark, folder, start, key, precision):
+    scale = profile.scale(row)
     if row.method == "color-histogram":
-        return ColorHistogram(profile.image_size)
+        return ColorHistogram(scale.image_size)
     if row.method == "oracle":
         return Oracle(known_labels(benchmark), row.columns)
-    cache = DATA / "cache" / benchmark.name
     return Network(
-        row, profile, seed, folder, start=start, key=key, cache=cache, precision=precision
-    )
+        row, scale, seed, folder,
+        start=start and start / "weights.safetensors",
+        pretrained=pretrained_weights(row, profile),
+        key=key,
+        cache=DATA / "cache" / benchmark.name,
+        precision=precision,
+    )  # fmt: skip
 
 
 def _score(method, row: Row, benchmark: Benchmark, folder: Path) -> dict[str, pd.DataFrame]:

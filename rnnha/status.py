@@ -9,7 +9,7 @@ import pandas as pd
 
 from rnnha import experiments, keys, training
 from rnnha.data.benchmark import Benchmark, load
-from rnnha.experiments import Profile
+from rnnha.experiments import Profile, Scale
 from rnnha.methods.network import build
 from rnnha.paths import run_dir
 from rnnha.run import describe, prepared
@@ -50,12 +50,11 @@ def _started(folder: Path) -> bool:
 
 def _key_now(dataset: str, slug: str, seed: int, profile: Profile) -> dict[str, str]:
     row, benchmark = experiments.row(slug), _benchmark(dataset, profile)
-    config = describe(row, profile, benchmark, seed)
-    if experiments.needs_stage0(row):
-        stage0 = run_dir(benchmark.name, "stage0", seed) / "config.json"
-        if stage0.exists():
-            config["stage0"] = json.loads(stage0.read_text())["settings_key"]
-    return keys.key_parts(config, benchmark.manifest)
+    stage0 = experiments.stage0_of(row)
+    start = stage0 and run_dir(benchmark.name, stage0.slug, seed)
+    if start is not None and not (start / "config.json").exists():
+        start = None
+    return keys.key_parts(describe(row, profile, benchmark, seed, start), benchmark.manifest)
 
 
 @cache
@@ -70,32 +69,32 @@ def plan(targets: Sequence[Target], profile: str, jobs: int) -> str:
     if not left:
         return f"All {len(targets)} runs are complete; nothing to train."
     frame = pd.DataFrame(left, columns=["dataset", "row", "seed"])
-    per_image = _seconds_per_image(scale)
-    frame["minutes"] = [_seconds(d, r, scale, per_image) / 60 for d, r, _ in left]
+    frame["minutes"] = [_seconds(d, r, scale) / 60 for d, r, _ in left]
     summary = frame.groupby(["dataset", "row"], sort=False).agg(
         runs=("seed", "size"), minutes=("minutes", "sum")
     )
     total = frame.minutes.sum() / jobs
     return (
-        f"Plan: {len(left)} of {len(targets)} runs are left "
-        f"({1 / per_image:.0f} training images a second on one core, timed now)\n"
+        f"Plan: {len(left)} of {len(targets)} runs are left; minutes by a training step timed now\n"
         f"{summary.to_string(float_format='%.1f')}\n"
         f"About {total:.0f} minutes with {jobs} runs side by side."
     )
 
 
-def _seconds_per_image(profile: Profile) -> float:
-    batch = profile.stage1[0].batch
-    model = build(experiments.row("rnn-ha"), profile, 10, 200)
+@cache
+def _seconds_per_image(scale: Scale) -> float:
+    batch = scale.stage1[0].batch
+    model = build(experiments.row("rnn-ha"), scale, 10, 200)
     device = training.default_device()
-    return training.seconds_per_step(model, profile.image_size, batch, device) / batch
+    return training.seconds_per_step(model, scale.image_size, batch, device) / batch
 
 
-def _seconds(dataset: str, slug: str, profile: Profile, per_image: float) -> float:
+def _seconds(dataset: str, slug: str, profile: Profile) -> float:
     row = experiments.row(slug)
     if row.method not in ("network", "identity-only"):
         return SECONDS_WITHOUT_TRAINING
-    phases = profile.stage0 if row is experiments.STAGE0 else profile.stage1
+    scale = profile.scale(row)
+    phases = scale.stage0 if row in experiments.STAGES0 else scale.stage1
     images = int(_benchmark(dataset, profile).train.coarse_id.notna().sum())
-    training_time = images * sum(phase.epochs for phase in phases) * per_image
-    return training_time * (1 + BESIDE_TRAINING) + SECONDS_WITHOUT_TRAINING
+    steps = images * sum(phase.epochs for phase in phases)
+    return steps * _seconds_per_image(scale) * (1 + BESIDE_TRAINING) + SECONDS_WITHOUT_TRAINING

@@ -6,15 +6,12 @@ from the last epoch gives the same numbers as one that was never killed.
 """
 
 import math
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
-from filelock import FileLock, Timeout
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
@@ -26,9 +23,6 @@ from rnnha.paths import atomic
 
 MEASURES = ("loss", "coarse_loss", "fine_loss", "coarse_accuracy", "fine_accuracy")
 HISTORY = ("stage", "epoch", *MEASURES, "learning_rate", "seconds")
-
-
-_held: list[FileLock] = []  # a lock that is forgotten is released
 
 
 class TrainingError(RuntimeError):
@@ -204,20 +198,9 @@ def _to(device: torch.device, images: Tensor) -> Tensor:
     return images.to(device, memory_format=torch.channels_last, non_blocking=True)
 
 
-@cache
 def default_device() -> torch.device:
-    """A GPU that no other run on this machine has taken, else the last one; or the processor."""
-    count = torch.cuda.device_count()
-    for index in range(count):
-        # `make -j` starts one run a GPU; the lock is held until the process ends.
-        lock = FileLock(Path(tempfile.gettempdir()) / f"rnnha-gpu{index}.lock", mode=0o666)
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            continue
-        _held.append(lock)
-        return torch.device("cuda", index)
-    return torch.device("cuda", count - 1) if count else torch.device("cpu")
+    """The first GPU that this process may see, else the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def choose_precision(wanted: str, model: nn.Module, size: int, batch: int, device) -> str:

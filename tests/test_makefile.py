@@ -13,7 +13,8 @@ from rnnha.paths import ROOT
 STAND_IN = r"""#!/bin/sh
 echo "$*" >> calls.log
 case "$*" in
-  "-m rnnha status --targets"*) cat targets.txt ;;
+  "-m rnnha status --targets"*)
+    while read line; do case " $* " in *" ${line%% *} "*) echo "$line" ;; esac; done < targets.txt ;;
   "-m rnnha tables --compare") echo "compared with the reference" ;;
   "-m rnnha report") mkdir -p "$RNNHA_RESULTS/report"; echo > "$RNNHA_RESULTS/report/index.html" ;;
   "-m rnnha notebook"*)
@@ -48,7 +49,8 @@ class Project:
         for chapter in ("00_coarse_to_fine", "01_explore_data", "05_attention_maps"):
             (folder / "notebooks" / f"{chapter}.ipynb").touch()
         self.write_script("python", STAND_IN)
-        (folder / "targets.txt").write_text("\n".join(RUNS) + "\n")
+        lines = [f"{run} {'-' if 'stage0' in run else 'stage0'}\n" for run in RUNS]
+        (folder / "targets.txt").write_text("".join(lines))
 
     def write_script(self, name: str, text: str) -> None:
         script = self.folder / name

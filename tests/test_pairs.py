@@ -16,14 +16,15 @@ from rnnha.methods.network import build, save_checkpoint
 
 def checkpoint(folder, slug: str = "rnn-ha"):
     torch.manual_seed(0)
-    profile, row = experiments.profile("smoke"), experiments.row(slug)
-    model = build(row, profile, 3, 5).eval()
-    info = {"row": slug, "profile": {"name": "smoke", "image_size": profile.image_size,
-            "widths": profile.widths, "state_width": profile.state_width},
+    row = experiments.row(slug)
+    scale = experiments.profile("smoke").scale(row)
+    model = build(row, scale, 3, 5).eval()
+    info = {"row": slug, "image_size": scale.image_size,
+            "backbone": scale.backbone, "state_width": scale.state_width,
             "vehicles": 5, "coarse_labels": [1, 2, 3]}  # fmt: skip
     path = folder / f"{slug}.safetensors"
     save_checkpoint(model, info, path)
-    return path, model, profile.image_size
+    return path, model, scale.image_size
 
 
 @pytest.fixture(scope="module")

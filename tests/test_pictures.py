@@ -90,15 +90,16 @@ def test_the_sheets_show_the_images_asked_for(benchmark):
 def test_a_checkpoint_gives_the_networks_own_states_and_maps(benchmark, tmp_path, monkeypatch):
     monkeypatch.setattr(outcome, "load", lambda name: benchmark)
     torch.manual_seed(0)
-    profile = experiments.profile("smoke")
-    model = build(experiments.row("rnn-ha"), profile, 2, 4).eval()
-    info = {"row": "rnn-ha", "profile": {"name": "smoke", "image_size": profile.image_size,
-            "widths": profile.widths, "state_width": profile.state_width},
+    row = experiments.row("rnn-ha")
+    scale = experiments.profile("smoke").scale(row)
+    model = build(row, scale, 2, 4).eval()
+    info = {"row": "rnn-ha", "image_size": scale.image_size,
+            "backbone": scale.backbone, "state_width": scale.state_width,
             "vehicles": 4, "coarse_labels": [1, 2]}  # fmt: skip
     save_checkpoint(model, info, tmp_path / "a.safetensors")
     seen = outcome.of_checkpoint("rendered-veri", tmp_path / "a.safetensors")
     name = seen.images.index[7]
-    pixels = Images([seen.images.loc[name, "path"]], profile.image_size)
+    pixels = Images([seen.images.loc[name, "path"]], scale.image_size)
     output = model(normalise(pixels[0][None]))
     unit = torch.nn.functional.normalize(output.o1).detach().numpy()[0]
     np.testing.assert_allclose(seen.vectors["o1"][7], unit, atol=1e-5)

@@ -134,7 +134,7 @@ def test_colours_are_found_again(undisturbed):
     (KILL_AT_BATCH, int(np.random.default_rng().integers(13, 25)), "rnn-ha"),
     (KILL_WHILE_SAVING, 4, "stage0"),
     (KILL_WHILE_SAVING, 9, "rnn-ha"),
-], ids=["batch of stage 0", "batch of stage 1", "saving in stage 0", "saving in stage 1"])  # fmt: skip
+], ids=["batch, stage 0", "batch, stage 1", "saving, stage 0", "saving, stage 1"])  # fmt: skip
 def test_a_killed_run_resumes_to_the_same_bytes(kill, moment, stage, tiny, undisturbed, tmp_path):
     killed = in_new_process(
         kill.format(moment), tmp_path, "run", "rnn-ha", "--dataset", str(tiny), "--profile", "smoke"
@@ -183,12 +183,12 @@ def test_bad_names_give_one_clear_line(wrong, word, tmp_path, monkeypatch, capsy
 def test_nan_loss_stops_and_keeps_the_last_good_state(tiny, tmp_path):
     paths = sorted(map(str, tiny.parent.glob("*.png")))[:64]
     images, labels = Images(paths, 64), torch.arange(64) // 4
-    profile = experiments.profile("smoke")
+    scale = experiments.profile("smoke").scale(experiments.row("rnn-ha"))
     torch.manual_seed(0)
-    model = build(experiments.row("rnn-ha"), profile, 4, 16)
+    model = build(experiments.row("rnn-ha"), scale, 4, 16)
     checkpoint = tmp_path / "checkpoint.pt"
     options = dict(stage=1, seed=0, checkpoint=checkpoint, key="k", device=torch.device("cpu"))
-    good = replace(profile.stage1[0], epochs=2)
+    good = replace(scale.stage1[0], epochs=2)
     training.train(model, images, labels % 4, labels, good, **options)
     before = checkpoint.read_bytes()
     with torch.no_grad():
@@ -203,11 +203,3 @@ def test_nan_loss_stops_and_keeps_the_last_good_state(tiny, tmp_path):
             model, images, labels % 4, labels, replace(good, epochs=3, one_cycle=False), **options
         )
     assert checkpoint.read_bytes() == kept
-
-
-def test_runs_side_by_side_take_a_gpu_each(monkeypatch, tmp_path):
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(training.tempfile, "gettempdir", lambda: str(tmp_path))
-    monkeypatch.setattr(training, "_held", [])
-    taken = [training.default_device.__wrapped__().index for _ in range(3)]  # as three processes
-    assert taken == [0, 1, 1]

@@ -12,41 +12,37 @@ from torch import nn
 
 from rnnha import experiments, training
 from rnnha.data.images import Images
-from rnnha.experiments import Profile, Row
-from rnnha.models.backbones import SmallVGGM
+from rnnha.experiments import Row, Scale
+from rnnha.models.backbones import BACKBONES
 from rnnha.models.rnn_ha import CoarseToFine, IdentityOnly
 from rnnha.paths import atomic
 
 
-def build(row: Row, profile: Profile, coarse_classes: int, vehicles: int) -> nn.Module:
+def build(row: Row, scale: Scale, coarse_classes: int, vehicles: int) -> nn.Module:
     """The untrained network of a row; torch's random state decides the initial weights."""
-    backbone = SmallVGGM(profile.widths)
+    backbone = BACKBONES[scale.backbone]()
     if row.method == "identity-only":
         return IdentityOnly(backbone, vehicles)
     return CoarseToFine(
-        backbone, row.steps, row.attention, profile.state_width, coarse_classes, vehicles
+        backbone, row.steps, row.attention, scale.state_width, coarse_classes, vehicles
     )
-
-
-def _architecture(profile: Profile) -> dict:
-    """What of a profile decides the network's shape, for a checkpoint."""
-    names = ("name", "image_size", "widths", "state_width")
-    return {name: getattr(profile, name) for name in names}
 
 
 class Network:
     """A row of the family: fit, embed, and the weights between them.
 
-    start: the weights of stage 0 (None: from scratch). folder: where checkpoint and weights
-    are kept. cache: folder for decoded images, or None to decode every time.
+    start: the weights of stage 0; None for stage 0 itself and for an untrained network.
+    pretrained: the backbone's weights before stage 0, or None to begin from scratch.
+    folder: where checkpoint and weights are kept. cache: folder for decoded images, or None to
+    decode every time.
     """
 
     def __init__(
-        self, row: Row, profile: Profile, seed: int, folder: Path, *,
-        start: Path | None, key: str, cache: Path | None, precision: str = "float32",
+        self, row: Row, scale: Scale, seed: int, folder: Path, *, start: Path | None,
+        pretrained: Path | None, key: str, cache: Path | None, precision: str = "float32",
     ):  # fmt: skip
-        self.row, self.profile, self.seed = row, profile, seed
-        self.folder, self.start, self.key, self.cache = folder, start, key, cache
+        self.row, self.scale, self.seed, self.folder = row, scale, seed, folder
+        self.start, self.pretrained, self.key, self.cache = start, pretrained, key, cache
         self.precision = precision
         self.device = training.default_device()
 
@@ -61,14 +57,17 @@ class Network:
         coarse, coarse_names = pd.factorize(train.coarse_id.astype(int), sort=True)
         fine, vehicles = pd.factorize(train.vehicle_id, sort=True)
         torch.manual_seed(self.seed)
-        self.model = build(self.row, self.profile, len(coarse_names), len(vehicles))
+        self.model = build(self.row, self.scale, len(coarse_names), len(vehicles))
         history = []
+        if self.start is not None:
+            load_stage0(self.model, self.start)
+        elif self.pretrained is not None:
+            self.model.backbone.load_state_dict(load_file(self.pretrained))
         if self.row.method != "untrained":
-            if self.start is not None:
-                load_stage0(self.model, self.start)
             history = self._train(train, torch.from_numpy(coarse), torch.from_numpy(fine))
         info = {
-            "row": self.row.slug, "profile": _architecture(self.profile),
+            "row": self.row.slug, "image_size": self.scale.image_size,
+            "backbone": self.scale.backbone, "state_width": self.scale.state_width,
             "vehicles": len(vehicles), "coarse_labels": [int(c) for c in coarse_names],
         }  # fmt: skip
         save_checkpoint(self.model, info, self.weights)
@@ -76,9 +75,9 @@ class Network:
 
     def _train(self, train: pd.DataFrame, coarse, fine) -> list[dict]:
         stage = 0 if self.start is None else 1
-        phases = self.profile.stage1 if stage else self.profile.stage0
+        phases = self.scale.stage1 if stage else self.scale.stage0
         self.precision = training.choose_precision(
-            self.precision, self.model, self.profile.image_size, phases[0].batch, self.device
+            self.precision, self.model, self.scale.image_size, phases[0].batch, self.device
         )
         images, history = self.images(train), []
         for number, phase in enumerate(phases):
@@ -96,8 +95,8 @@ class Network:
         return training.embed(self.model, self.images(manifest), self.device)
 
     def images(self, manifest: pd.DataFrame) -> Images:
-        """The manifest's images at the profile's size."""
-        size = self.profile.image_size
+        """The manifest's images at the row's size."""
+        size = self.scale.image_size
         cache = self.cache and self.cache / f"{manifest.split.iloc[0]}-{size}.npy"
         return Images(manifest.path, size, cache=cache)
 
@@ -111,7 +110,7 @@ def load_stage0(model: nn.Module, weights: Path) -> None:
     wrong = [k for k in left.missing_keys if k.startswith("backbone.")] + left.unexpected_keys
     if wrong:
         raise ValueError(
-            f"{weights} does not hold this profile's backbone: {', '.join(wrong[:5])} differ. "
+            f"{weights} does not hold this row's backbone: {', '.join(wrong[:5])} differ. "
             "Train stage 0 again with the same profile (--force)."
         )
 
@@ -124,9 +123,10 @@ def save_checkpoint(model: nn.Module, info: dict, path: Path) -> None:
 
 
 def load_checkpoint(path: Path) -> tuple[nn.Module, dict]:
-    """The network in evaluation mode, and its info (row, profile, vehicles, coarse_labels).
+    """The network in evaluation mode, and its info.
 
-    Raises ValueError where the file is a safetensors file of something else.
+    info: row, image_size, backbone, state_width, vehicles, coarse_labels. Raises ValueError
+    where the file is a safetensors file of something else.
     """
     with safe_open(path, "pt") as file:
         metadata = file.metadata() or {}
@@ -136,9 +136,9 @@ def load_checkpoint(path: Path) -> tuple[nn.Module, dict]:
             "or `rnnha accept` wrote."
         )
     info = json.loads(metadata["rnnha"])
-    profile = Profile(**info["profile"])
+    scale = Scale(info["image_size"], info["backbone"], info["state_width"])
     model = build(
-        experiments.row(info["row"]), profile, len(info["coarse_labels"]), info["vehicles"]
+        experiments.row(info["row"]), scale, len(info["coarse_labels"]), info["vehicles"]
     )
     model.load_state_dict(load_file(path))
     return model.eval(), info

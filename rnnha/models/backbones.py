@@ -1,6 +1,12 @@
 """Backbones: images [B, 3, S, S] float32, normalised, to a feature map [B, channels, h, w]."""
 
+from functools import partial
+
 from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock
+
+from rnnha.models.resnet import ResNet50
+from rnnha.models.vgg_m import VGGM
 
 
 class SmallVGGM(nn.Module):
@@ -29,6 +35,38 @@ class SmallVGGM(nn.Module):
         return self.layers(images)
 
 
+class SmallResNet(nn.Module):
+    """ResNet's layout at reduced width, the laptop's stand-in for ResNet-50.
+
+    A 7x7/2 convolution and three stages of two basic blocks each (He et al. 2016), the maps as
+    large as SmallVGGM's.
+    """
+
+    def __init__(self, widths: tuple[int, int, int] = (32, 64, 128)):
+        super().__init__()
+        a, b, c = widths
+        self.channels = c
+        self.layers = nn.Sequential(
+            *_convolution(3, a, 7, stride=2),
+            nn.MaxPool2d(3, 2, padding=1),
+            *_blocks(a, a),
+            *_blocks(a, b, stride=2),
+            *_blocks(b, c, stride=2),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layers(images)
+
+
+def _blocks(channels: int, width: int, stride: int = 1) -> list[nn.Module]:
+    shortcut = None
+    if stride > 1 or channels != width:
+        shortcut = nn.Sequential(
+            nn.Conv2d(channels, width, 1, stride, bias=False), nn.BatchNorm2d(width)
+        )
+    return [BasicBlock(channels, width, stride, shortcut), BasicBlock(width, width)]
+
+
 def _convolution(channels: int, width: int, kernel: int, stride: int = 1) -> list[nn.Module]:
     # No bias: the batch normalisation that follows has its own.
     return [
@@ -36,3 +74,14 @@ def _convolution(channels: int, width: int, kernel: int, stride: int = 1) -> lis
         nn.BatchNorm2d(width),
         nn.ReLU(inplace=True),
     ]
+
+
+# A row's backbone at a profile, by name.
+BACKBONES = {
+    "vgg-m": VGGM,
+    "resnet-50": ResNet50,
+    "small-vgg-m": SmallVGGM,
+    "small-resnet": SmallResNet,
+    "tiny-vgg-m": partial(SmallVGGM, (16, 32, 64)),
+    "tiny-resnet": partial(SmallResNet, (16, 32, 64)),
+}
