@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
-from rnnha import comparisons, plots
+from rnnha import comparisons, plots, retrieval
 from rnnha.data.benchmark import load
 from rnnha.experiments import STAGE0, row, table_rows
 from rnnha.layout import layout_of
@@ -56,9 +56,7 @@ def cmc(results: Results) -> Figure | None:
         ranks = results.by_seed(slug, layout.protocol, size, "first_rank")
         if ranks is None:
             continue
-        first = ranks.to_numpy()
-        curves[title] = np.array([100 * ((first >= 1) & (first <= k)).mean()
-                                  for k in range(1, RANKS + 1)])
+        curves[title] = 100 * retrieval.cmc(ranks.to_numpy(int).ravel(), RANKS)
         dashed += [title] * (kind == "control")
     size = "" if size == "test" else f", {size} vehicles"
     title = _title(results.dataset, f"CMC ({layout.protocol}{size}), mean over seeds")
@@ -120,8 +118,7 @@ def embeddings(results: Results) -> Figure | None:
     """
     folders = runs(results.source, results.dataset, comparisons.SUBJECT).values()
     files = [file for folder in folders if (file := folder / "embeddings.npz").exists()]
-    known = image_labels(results.dataset)
-    if not files or known is None:
+    if not files or (known := image_labels(results.dataset)) is None:
         return None
     stored = np.load(files[0], allow_pickle=False)
     known = known.set_index("image").loc[stored["names"]].reset_index()
@@ -144,7 +141,7 @@ def _few(known: pd.DataFrame) -> pd.DataFrame:
 
 def plane(vectors: np.ndarray) -> np.ndarray:
     """Embeddings [N, D] -> [N, 2]: unit length, PCA to at most 50, then exact t-SNE, seeded."""
-    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit = retrieval.unit(vectors)
     reduced = PCA(min(50, *unit.shape), svd_solver="full").fit_transform(unit)
     perplexity = min(20, (len(unit) - 1) / 3)
     return TSNE(perplexity=perplexity, init="pca", method="exact",

@@ -1,10 +1,16 @@
 """Fixtures that more than one test file uses."""
 
+import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from rnnha.paths import ROOT
+
+# .ci/run sets it: the tests that render must not be skipped there.
+if "RNNHA_REQUIRE_RENDER" in os.environ and find_spec("mitsuba") is None:
+    raise pytest.UsageError("RNNHA_REQUIRE_RENDER is set, but mitsuba is not installed")
 
 
 @pytest.fixture(scope="session")

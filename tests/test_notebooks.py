@@ -189,8 +189,17 @@ def test_a_killed_runner_leaves_no_notebook_and_no_kernel(write, tmp_path):
 def test_notebooks_side_by_side_get_a_gpu_each(write, tmp_path, monkeypatch):
     monkeypatch.setenv("RNNHA_GPUS", "3 5")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    show = write("import os, time; print(os.environ['CUDA_VISIBLE_DEVICES'])", "time.sleep(rate)")
-    command = f"from rnnha.notebooks import execute; execute({str(show)!r}, %r, {{'rate': 4.0}})"
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    # Each waits for the other, so that neither gives its GPU back before both have one.
+    show = write(f"""import os, pathlib, time
+print(gpu := os.environ['CUDA_VISIBLE_DEVICES'])
+marks = pathlib.Path({str(marks)!r})
+(marks / gpu).touch()
+end = time.monotonic() + 60
+while len(list(marks.iterdir())) < 2 and time.monotonic() < end:
+    time.sleep(0.05)""")
+    command = f"from rnnha.notebooks import execute; execute({str(show)!r}, %r)"
     outs = [tmp_path / "out" / f"{name}.ipynb" for name in "ab"]
     runners = [subprocess.Popen([sys.executable, "-c", command % str(out)], cwd=ROOT)
                for out in outs]  # fmt: skip

@@ -84,6 +84,18 @@ def test_errors_name_what_is_wrong_and_where(folder, change, message):
         load(write(folder, GOOD.replace(*change)))
 
 
+def test_two_test_images_of_one_name_are_refused_unless_they_are_one_file(folder):
+    """Their embeddings are looked up by name: one would be scored with the other's."""
+    (folder / "gallery").mkdir()
+    copy = folder / "gallery" / "b.jpg"
+    text = GOOD.replace("crops/c.jpg", "gallery/b.jpg")
+    copy.write_bytes((folder / "crops/b.jpg").read_bytes())
+    assert len(load(write(folder, text)).gallery) == 1
+    copy.write_bytes(b"another picture")
+    with pytest.raises(DataError, match="mine.csv.*b.jpg.*distinct file names"):
+        load(write(folder, text))
+
+
 def test_an_image_listed_twice_in_a_split(folder):
     with pytest.raises(DataError, match="listed twice: .*a.jpg"):
         load(write(folder, GOOD + "crops/a.jpg,7,train,1,van,red\n"))

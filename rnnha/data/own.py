@@ -13,6 +13,7 @@ given, are the coarse classes. Any other column is an error, because a misspelt 
 silently change the score.
 """
 
+import filecmp
 from pathlib import Path
 
 import pandas as pd
@@ -53,6 +54,8 @@ def read(path: Path, *, images: bool = True) -> Benchmark:
     splits = set(rows["split"])
     protocol = _protocol(path, rows, splits)
     manifest = make_manifest(rows, path)
+    if images:
+        _expect_distinct_names(path, manifest[manifest["split"] != "train"])
     lists = {}
     if "test" in splits:
         test = manifest[manifest["split"] == "test"]
@@ -68,6 +71,18 @@ def read(path: Path, *, images: bool = True) -> Benchmark:
         test_lists=lists,
         notes=tuple(notes),
     )
+
+
+def _expect_distinct_names(path: Path, tested: pd.DataFrame) -> None:
+    """Embeddings are kept by file name: one name in two folders must be one and the same file."""
+    first: dict[str, str] = {}
+    for file in tested["path"]:
+        other = first.setdefault(Path(file).name, file)
+        if other != file and not filecmp.cmp(other, file, shallow=False):
+            raise DataError(
+                f"{path}: {other} and {file} are two test images of one name; test images need "
+                "distinct file names, whatever folder"
+            )
 
 
 def _read_table(path: Path) -> pd.DataFrame:

@@ -33,7 +33,8 @@ def hold_out(benchmark: Benchmark, share: float = 0.2, seed: int = 0) -> Benchma
     """A benchmark from the training images alone: `share` of the vehicles become the test.
 
     With cameras, a held-out vehicle's first image in each camera is a query and all are
-    gallery; without, there is one test list of all held-out vehicles.
+    gallery, scored as VeRi; without, there is one test list of all held-out vehicles, scored
+    as VehicleID.
     """
     train = benchmark.train
     vehicles = np.sort(train.vehicle_id.unique())
@@ -42,17 +43,19 @@ def hold_out(benchmark: Benchmark, share: float = 0.2, seed: int = 0) -> Benchma
     held = train[train.vehicle_id.isin(chosen)]
     rest = train[~train.vehicle_id.isin(chosen)]
     name, lists = f"{benchmark.name}-holdout", {}
-    if benchmark.protocol == "vehicleid":
-        parts = [rest, held.assign(split="test")]
+    if held.camera_id.isna().any():
+        protocol, parts = "vehicleid", [rest, held.assign(split="test")]
         lists = {count: tuple(names_of(held))}
     else:
-        query = held.groupby(["vehicle_id", "camera_id"], dropna=False).head(1)
+        protocol = "veri"  # whatever the set's own: a query must not find itself in the gallery
+        query = held.groupby(["vehicle_id", "camera_id"]).head(1)
         parts = [rest, query.assign(split="query"), held.assign(split="gallery")]
     manifest = pd.concat(parts, ignore_index=True)
     note = f"{count} of {len(vehicles)} training vehicles are held out and serve as the test"
     return replace(
-        benchmark, name=name, manifest=manifest, test_lists=lists, notes=(*benchmark.notes, note)
-    )
+        benchmark, name=name, manifest=manifest, protocol=protocol, test_lists=lists,
+        notes=(*benchmark.notes, note),
+    )  # fmt: skip
 
 
 def names_of(manifest: pd.DataFrame) -> pd.Series:
