@@ -67,6 +67,10 @@ def _parser() -> argparse.ArgumentParser:
                      help="bfloat16 is used only where a short timing shows a gain")
     sub.add_argument("--force", action="store_true", help="train again although it is complete")
 
+    sub.add_argument("--dry-run", action="store_true",
+                     help="try one step without images and memory, and print the plan")
+    sub.add_argument("--step-seconds", type=float, help="to estimate hours in a dry run")
+
     sub = command("score", _score, "Score anybody's embeddings by the project's protocols.",
                   "rnnha score --embeddings a.npy --manifest m.csv")  # fmt: skip
     sub.add_argument("--embeddings", type=Path, required=True,
@@ -149,6 +153,11 @@ def _render(options) -> None:
 
 
 def _run(options) -> None:
+    if options.dry_run:
+        from rnnha.dryrun import dry_run
+
+        print(dry_run(options.experiment, options.dataset, options.profile, options.step_seconds))
+        return
     from rnnha.run import run
 
     folder = run(options.experiment, options.dataset, options.seed, options.profile,

@@ -53,7 +53,7 @@ def train(
     Raises TrainingError where the loss is not finite.
     """
     model.to(device, memory_format=torch.channels_last).train()
-    optimizer = _optimizer(model, phase)
+    optimizer = make_optimizer(model, phase)
     schedule = _schedule(optimizer, phase, _batches_per_epoch(images, phase))
     history = _resume(checkpoint, key, model, optimizer, schedule)
     done = len(history)
@@ -127,7 +127,8 @@ def _losses(output: Output, coarse: Tensor, fine: Tensor) -> dict[str, Tensor]:
     return result
 
 
-def _optimizer(model: nn.Module, phase: Phase) -> torch.optim.Optimizer:
+def make_optimizer(model: nn.Module, phase: Phase) -> torch.optim.Optimizer:
+    """A fresh optimizer for a phase."""
     kinds: dict[str, Callable] = {
         "sgd": lambda p: torch.optim.SGD(
             p, phase.lr, momentum=0.9, nesterov=True, weight_decay=phase.weight_decay

@@ -1,0 +1,126 @@
+"""A dry run: a row's data check, network, optimizer and one step, without images and memory.
+
+The step is computed on PyTorch's meta device, which knows shapes but no numbers: a layer whose
+shapes do not fit fails here as it would on a GPU, and the memory of a step is counted, not
+guessed. So every row of the paper's profile can be tried on a laptop.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional as F
+
+from rnnha import experiments, training
+from rnnha.data.benchmark import DataError, load
+from rnnha.experiments import Phase, Profile, Row
+from rnnha.methods.network import build
+from rnnha.run import prepared
+
+# What is trained on where even the label files are absent: (images, vehicles, coarse classes),
+# from the authors' own training lists.
+KNOWN_COUNTS = {"veri": (37_778, 576, 9), "vehicleid": (90_168, 10_309, 228)}
+GIBI = 2**30
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What one phase of training needs: steps in all, and bytes while one is computed."""
+
+    title: str
+    image_size: int
+    map_size: tuple[int, int]
+    phase: Phase
+    steps: int
+    parameters: int
+    weights: int  # bytes of weights, gradients and the optimizer's state
+    activations: int  # bytes kept for the backward pass of one batch
+
+
+def dry_run(experiment: str, dataset: str, profile: str, step_seconds: float | None = None) -> str:
+    """The plan of a row as text; raises as the run itself would.
+
+    step_seconds: time of a training step, to estimate hours; without it steps are told.
+    """
+    row, size = experiments.row(experiment), experiments.profile(profile)
+    if row.method not in ("network", "identity-only"):
+        raise ValueError(f"{row.title} trains no network: there is nothing to try")
+    (images, vehicles, classes), source = _counts(dataset, size)
+    stage0 = experiments.stage0_of(row)
+    stages = []
+    for r in filter(None, (stage0, row)):
+        scale = size.scale(r)
+        for phase in scale.stage1 if r is row and stage0 else scale.stage0:
+            stages.append(try_step(r, size, phase, images, vehicles, classes))
+    lines = [
+        f"{row.title} on {dataset}, profile {size.name}",
+        f"{images:,} training images, {vehicles:,} vehicles, {classes} coarse classes ({source})",
+        *(_line(stage, step_seconds) for stage in stages),
+    ]
+    if step_seconds is not None:
+        hours = sum(stage.steps for stage in stages) * step_seconds / 3600
+        lines.append(f"in all {hours:.1f} hours at {step_seconds} s a step")
+    return "\n".join(lines)
+
+
+def try_step(
+    row: Row, profile: Profile, phase: Phase, images: int, vehicles: int, classes: int
+) -> Stage:
+    """Forward, backward and optimizer step of one batch of the true shape, on the meta device."""
+    scale = profile.scale(row)
+    saved: dict[int, int] = {}
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in own:
+            saved[storage._cdata] = storage.nbytes()
+        kept.append(tensor)  # a freed storage's place could be taken by the next
+        return tensor
+
+    kept: list[torch.Tensor] = []
+    with torch.device("meta"):
+        model = build(row, scale, classes, vehicles).train()
+        own = {p.untyped_storage()._cdata for p in model.parameters()}
+        optimizer = training.make_optimizer(model, phase)
+        batch = torch.empty(phase.batch, 3, scale.image_size, scale.image_size)
+        labels = torch.empty(phase.batch, dtype=torch.int64)
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            output = model(batch)
+            loss = F.cross_entropy(output.fine, labels)
+            if output.coarse is not None:
+                loss = loss + F.cross_entropy(output.coarse, labels)
+        loss.backward()
+        optimizer.step()
+        grid = tuple(model.backbone(batch[:1]).shape[2:])
+    parameters = sum(p.numel() for p in model.parameters())
+    state = sum(
+        value.nbytes for values in optimizer.state.values() for value in values.values()
+        if isinstance(value, torch.Tensor)
+    )  # fmt: skip
+    epochs = max(1, images // phase.batch)
+    return Stage(
+        row.title, scale.image_size, grid, phase, epochs * phase.epochs, parameters,
+        8 * parameters + state, sum(saved.values()),
+    )  # fmt: skip
+
+
+def _counts(dataset: str, profile: Profile) -> tuple[tuple[int, int, int], str]:
+    try:
+        train = prepared(load(dataset), profile).train
+    except DataError:
+        if dataset not in KNOWN_COUNTS:
+            raise
+        return KNOWN_COUNTS[dataset], "the data set is not here; its known counts"
+    train = train[train.coarse_id.notna()]
+    found = len(train), train.vehicle_id.nunique(), train.coarse_id.nunique()
+    return found, "from its label files"
+
+
+def _line(stage: Stage, step_seconds: float | None) -> str:
+    phase = stage.phase
+    hours = "" if step_seconds is None else f", {stage.steps * step_seconds / 3600:.1f} h"
+    return (
+        f"  {stage.title}: {stage.image_size} px, map {stage.map_size[0]}x{stage.map_size[1]}, "
+        f"{stage.parameters / 1e6:.1f} M parameters; {phase.optimizer} {phase.lr:g}, batch "
+        f"{phase.batch}, {phase.epochs} epochs = {stage.steps:,} steps{hours}; memory "
+        f"{stage.weights / GIBI:.2f} GiB for weights, {stage.activations / GIBI:.2f} GiB a batch"
+    )
