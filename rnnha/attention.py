@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from PIL import Image
 from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from scipy.stats import rankdata
@@ -27,7 +26,7 @@ from torch import Tensor, nn
 
 from rnnha import protocols
 from rnnha.data.benchmark import MASKS, Benchmark
-from rnnha.data.images import Images, batches, normalise
+from rnnha.data.images import Images, batches, normalise, read_mask
 
 # A cell counts as positive from this share of mask: cues are specks, vehicles fill cells.
 POSITIVE = {"cues": 0.05, "vehicle": 0.5}
@@ -101,8 +100,7 @@ def mask_grid(mask_files: Sequence[Path], h: int, w: int) -> np.ndarray:
     for i, file in enumerate(mask_files):
         if not Path(file).is_file():
             raise FileNotFoundError(f"no mask {file}: unpack the rendered sets anew (make data)")
-        with Image.open(file) as picture:
-            mask = np.asarray(picture.convert("L")) > 0
+        mask = read_mask(file)
         grid[i] = _cell_shares(h, mask.shape[0]) @ mask @ _cell_shares(w, mask.shape[1]).T
     return grid
 

@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
 from rnnha import comparisons, plots, retrieval
-from rnnha.data.benchmark import load
+from rnnha.data.benchmark import load, names_of
 from rnnha.experiments import STAGE0, row, table_rows
 from rnnha.layout import layout_of
 from rnnha.paths import atomic, dataset_dir
@@ -155,8 +155,8 @@ def image_labels(dataset: str) -> pd.DataFrame | None:
         return None
     found = load(dataset)
     test = found.manifest[found.manifest["split"] != "train"]
-    labels = pd.DataFrame({"image": test["path"].map(lambda path: Path(path).name),
-                           "vehicle_id": test["vehicle_id"], "model": test["coarse_id"]})
+    labels = pd.DataFrame({"image": names_of(test), "vehicle_id": test["vehicle_id"],
+                           "model": test["coarse_id"]})
     labels = labels.drop_duplicates("image")
     if found.side_car is None:
         return labels

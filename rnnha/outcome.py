@@ -12,11 +12,10 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
-from rnnha import attention, experiments, paths, training
-from rnnha.data.benchmark import Benchmark, load
-from rnnha.data.images import Images
+from rnnha import attention, experiments, paths, retrieval, training
+from rnnha.data.benchmark import Benchmark, load, names_of
+from rnnha.data.images import Images, read_mask
 from rnnha.methods.network import load_checkpoint
 
 MAPS = {"attention": "attention", "gradcam": "Grad-CAM"}  # name in embeddings.npz: title
@@ -69,8 +68,7 @@ class Outcome:
         """Where the identity cues of an image are visible, bool [H, W]; None for real images."""
         if not self.benchmark.synthetic:
             return None
-        with Image.open(self.benchmark.mask(self.images.loc[name, "path"], "cues")) as picture:
-            return np.asarray(picture.convert("L")) > 0
+        return read_mask(self.benchmark.mask(self.images.loc[name, "path"], "cues"))
 
     def pick(self, vehicles: int, images: int, seed: int = 0) -> list[str]:
         """Names of `images` images of each of some vehicles, chosen by chance and not by hand.
@@ -143,7 +141,7 @@ def of_checkpoint(dataset: str, checkpoint: Path) -> Outcome:
 def test_images(benchmark: Benchmark) -> pd.DataFrame:
     """The test rows of the manifest, each image once, by name, as `Outcome.images` describes."""
     test = benchmark.manifest[benchmark.manifest["split"] != "train"]
-    test = test.assign(name=test["path"].map(lambda path: Path(path).name))
+    test = test.assign(name=names_of(test))
     images = test.drop_duplicates("name").set_index("name")
     for side in ("query", "gallery"):  # VeRi's queries are both; where the split is test, all are
         images[side] = images.index.isin(test.loc[test["split"].isin([side, "test"]), "name"])
@@ -154,18 +152,14 @@ def test_images(benchmark: Benchmark) -> pd.DataFrame:
 
 def _outcome(title: str, benchmark: Benchmark, arrays: dict[str, NDArray]) -> Outcome:
     images = test_images(benchmark).loc[arrays["names"]]
-    vectors = {name: _unit(arrays[name]) for name in ("o1", "o2") if name in arrays}
+    vectors = {name: retrieval.unit(arrays[name]) for name in ("o1", "o2") if name in arrays}
     maps = {title: arrays[name] for name, title in MAPS.items() if name in arrays}
     return Outcome(title, benchmark, images, vectors, maps)
 
 
-def _unit(vectors: NDArray) -> NDArray[np.float32]:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-
-
 def finished() -> dict[str, list[tuple[str, int]]]:
     """(experiment, seed) of the runs that can be opened, by data set, in the table's order."""
-    order = [row.slug for row in (*experiments.ROWS, experiments.STAGE0)]
+    order = [row.slug for row in (*experiments.ROWS, *experiments.STAGES0)]
     found: dict[str, list[tuple[str, int]]] = {}
     for file in sorted((paths.RESULTS / "runs").glob("*/*/seed*/embeddings.npz")):
         dataset, experiment, seed = file.parts[-4:-1]

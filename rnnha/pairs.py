@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import roc_auc_score
 
-from rnnha import plots, training
+from rnnha import plots, retrieval, training
 from rnnha.data.images import Images, normalise
 from rnnha.methods.network import load_checkpoint
 from rnnha.paths import ASSETS, atomic
@@ -128,8 +128,7 @@ def separation(
     With alike [N] (model and paint, say), pairs of two vehicles count only within one such group:
     the pairs that are hard. Raises ValueError where there is no pair of either kind.
     """
-    unit = np.asarray(embeddings, np.float32)
-    unit = unit / np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-12)
+    unit = retrieval.unit(embeddings)
     first, second = np.triu_indices(len(unit), k=1)
 
     def equal(labels: ArrayLike) -> NDArray[np.bool_]:

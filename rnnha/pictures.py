@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from PIL import Image
 
 from rnnha import plots
 from rnnha.data.benchmark import Benchmark
+from rnnha.data.images import read_mask
 from rnnha.explore import pixels
 from rnnha.outcome import Outcome, test_images
 
@@ -97,8 +97,7 @@ def masked(benchmark: Benchmark, names: Sequence[str]) -> Figure:
     originals = list(pictures)
     for kind in ("cues", "vehicle"):
         for path, original in zip(images["path"], originals, strict=True):
-            with Image.open(benchmark.mask(path, kind)) as mask:
-                pictures.append(plots.mask_overlay(original, np.asarray(mask.convert("L")) > 0))
+            pictures.append(plots.mask_overlay(original, read_mask(benchmark.mask(path, kind))))
             titles.append(kind)
     return sheet(pictures, titles, f"{benchmark.name}: images and masks", columns=len(images))
 
@@ -127,8 +126,7 @@ def twins(benchmark: Benchmark, count: int = 4, seed: int = 0) -> list[str]:
 
 def mask_share(benchmark: Benchmark, path: str, kind: str = "cues") -> float:
     """Share of a test image that its mask covers, 0..1."""
-    with Image.open(benchmark.mask(path, kind)) as mask:
-        return float((np.asarray(mask.convert("L")) > 0).mean())
+    return float(read_mask(benchmark.mask(path, kind)).mean())
 
 
 def plain(benchmark: Benchmark, names: Sequence[str], title: str = "") -> Figure:

@@ -21,7 +21,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from rnnha import retrieval
-from rnnha.data.benchmark import Benchmark, DataError
+from rnnha.data.benchmark import Benchmark, DataError, names_of
 from rnnha.draws import TRIALS, gallery_draws
 from rnnha.paths import RESULTS, atomic
 
@@ -189,7 +189,7 @@ def _trials(benchmark: Benchmark, view: str | None, draws: Path | None) -> Itera
 
 
 def _of_view(benchmark: Benchmark, rows: pd.DataFrame, view: str | None) -> pd.DataFrame:
-    rows = rows.assign(name=[Path(path).name for path in rows["path"]])
+    rows = rows.assign(name=names_of(rows))
     if view is None:
         return rows
     if view not in VIEWS:

@@ -1,5 +1,6 @@
 """The explorer on a very small run: what it shows, whom it finds, how the widgets hang together."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -109,6 +110,16 @@ def test_pick_is_by_chance_the_same_each_time_and_prefers_images_with_cues(run):
     assert vehicles[::2] == vehicles[1::2] and len(set(vehicles)) == 3
     assert run.pick(3, CAMERAS + 1) == []
     assert len(explore.grid(run, names).axes) == 4 * 6
+
+
+def test_finished_runs_come_in_the_tables_order_with_every_stage_0_last(run):
+    source = paths.run_dir("rendered-veri", "rnn-ha", 0)
+    for slug in ("stage0", "stage0-resnet"):
+        shutil.copytree(source, paths.run_dir("rendered-veri", slug, 1))
+    shutil.copytree(source, paths.run_dir("rendered-veri", "rnn-h", 0))
+    (paths.run_dir("rendered-veri", "rnn-h", 0) / "metrics.csv").unlink()
+    assert outcome.finished() == {"rendered-veri": [
+        ("rnn-ha", 0), ("identity-only", 0), ("stage0", 1), ("stage0-resnet", 1)]}  # fmt: skip
 
 
 def widgets_of(box):

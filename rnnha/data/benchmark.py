@@ -23,7 +23,7 @@ import pandas as pd
 from rnnha.data.files import DataError, some
 from rnnha.paths import dataset_dir
 
-__all__ = ["COLUMNS", "NAMES", "Benchmark", "DataError", "load", "make_manifest"]
+__all__ = ["COLUMNS", "NAMES", "Benchmark", "DataError", "load", "make_manifest", "names_of"]
 
 COLUMNS = {
     "path": "string",
@@ -146,6 +146,11 @@ def make_manifest(frame: pd.DataFrame, source: Path) -> pd.DataFrame:
     return manifest
 
 
+def names_of(manifest: pd.DataFrame) -> pd.Series:
+    """The image names (file names) of a manifest's rows."""
+    return manifest["path"].map(lambda path: Path(path).name)
+
+
 def expect_counts(benchmark: Benchmark, expected: Mapping[str, tuple[int, int]]) -> None:
     """Raise DataError unless each split has the (images, vehicles) it is known to have."""
     wrong = []
@@ -181,7 +186,7 @@ def check_side_car(benchmark: Benchmark) -> None:
     """Raise DataError unless layout and side-car name the same images with the same vehicles."""
     table = benchmark.side_car
     rows = benchmark.manifest
-    names = rows["path"].map(lambda path: Path(path).name)
+    names = names_of(rows)
     for part, in_layout, in_table in (
         ("training", rows["split"] == "train", table["split"] == "train"),
         ("test", rows["split"] != "train", table["split"] != "train"),

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torchvision
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.io import ImageReadMode, decode_image
@@ -37,6 +38,12 @@ def read_image(path: str | Path) -> Tensor:
     except (RuntimeError, OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{path}: unreadable image ({reason})") from error
+
+
+def read_mask(path: str | Path) -> np.ndarray:
+    """A mask file as bool [H, W]: not black is inside."""
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("L")) > 0
 
 
 def square(image: Tensor, size: int) -> Tensor:

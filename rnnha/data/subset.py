@@ -4,12 +4,11 @@ Settings are chosen on held-out training vehicles; the test split is for the fin
 """
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from rnnha.data.benchmark import Benchmark
+from rnnha.data.benchmark import Benchmark, names_of
 
 
 def fewer_vehicles(benchmark: Benchmark, train: int | None, test: int | None) -> Benchmark:
@@ -56,11 +55,6 @@ def hold_out(benchmark: Benchmark, share: float = 0.2, seed: int = 0) -> Benchma
         benchmark, name=name, manifest=manifest, protocol=protocol, test_lists=lists,
         notes=(*benchmark.notes, note),
     )  # fmt: skip
-
-
-def names_of(manifest: pd.DataFrame) -> pd.Series:
-    """The image names (file names) of a manifest's rows."""
-    return manifest.path.map(lambda path: Path(path).name)
 
 
 def _spread(manifest: pd.DataFrame, count: int | None) -> set[int]:
