@@ -41,8 +41,21 @@ WANTED   := $(patsubst $(RUN_DIR)/%/metrics.csv,%,$(wildcard $(RUN_DIR)/*/*/seed
 endif
 METRICS  := $(WANTED:%=$(RUN_DIR)/%/metrics.csv)
 LOGS     := $(WANTED:%=$(RUN_DIR)/%/02_train.ipynb)
-CHAPTERS ?= 00_coarse_to_fine 01_explore_data 03_table_veri 04_table_vehicleid 05_attention_maps
+# The chapters that the wanted runs can fill, each about the first fitting data set and seed.
+LIKE_VEHICLEID := $(filter %vehicleid,$(DATASETS))
+LIKE_VERI      := $(filter-out %vehicleid,$(DATASETS))
+SHOWN    := $(firstword $(foreach d,$(DATASETS),$(filter $(d)/rnn-ha/%,$(WANTED))))
+CHAPTERS ?= $(if $(SHOWN),00_coarse_to_fine) 01_explore_data $(if $(LIKE_VERI),03_table_veri) \
+            $(if $(LIKE_VEHICLEID),04_table_vehicleid) $(if $(SHOWN),05_attention_maps)
 PAGES    := $(CHAPTERS:%=$(RESULTS)/notebooks/%.ipynb)
+about    = $(word $1,$(subst /, ,$(SHOWN)))
+TABLES_FROM = $(if $(METRICS),-p source runs)
+FOR_00_coarse_to_fine  = -p dataset $(call about,1)
+FOR_01_explore_data    = -p dataset $(firstword $(DATASETS))
+FOR_03_table_veri      = -p dataset $(firstword $(LIKE_VERI)) $(TABLES_FROM)
+FOR_04_table_vehicleid = -p dataset $(firstword $(LIKE_VEHICLEID)) $(TABLES_FROM)
+FOR_05_attention_maps  = -p dataset $(call about,1) -p experiment $(call about,2) \
+                         -p seed $(patsubst seed%,%,$(call about,3))
 
 .DEFAULT_GOAL := help
 # All files are written by rename, so make must not delete a finished run when it is interrupted.
@@ -79,8 +92,9 @@ reproduce: data ## train, score and show everything; goes on where an earlier ca
 	@$(FRAGMENT) $(BUILD)/plan.txt > $(BUILD)/plan.mk
 	@if $(INSIDE) -q everything 2>/dev/null; then \
 	  echo "Nothing to do: all runs, tables, notebooks and the report are there."; \
+	  $(RNNHA) status $(ASKED) | grep stale || true; \
 	else \
-	  $(RNNHA) status --plan --jobs $(JOBS) $(ASKED) && $(INSIDE) -j$(JOBS) everything; \
+	  $(SINGLE) $(RNNHA) status --plan --jobs $(JOBS) $(ASKED) && $(INSIDE) -j$(JOBS) everything; \
 	fi
 	@$(RNNHA) tables --compare
 	@echo
@@ -120,7 +134,7 @@ $(BUILD)/tables.made: $(METRICS) | $(READY)
 
 # The tables in notebooks 03 and 04 are those of the runs, as soon as there are any.
 $(PAGES): $(RESULTS)/notebooks/%.ipynb: notebooks/%.ipynb $(BUILD)/tables.made
-	@$(SINGLE) $(RNNHA) notebook $< $@ $(if $(findstring _table_,$*),$(if $(METRICS),-p source runs))
+	@$(SINGLE) $(RNNHA) notebook $< $@ $(FOR_$*)
 
 $(RESULTS)/report/index.html: $(PAGES) $(LOGS)
 	@$(RNNHA) report

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rnnha import __version__, experiments
-from rnnha.paths import ASSETS, DATA, REFERENCE, RESULTS, ROOT
+from rnnha.paths import DATA, REFERENCE, RESULTS, ROOT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.call(options) or 0
     except KeyboardInterrupt:
-        print("rnnha: interrupted; the same command goes on from the last epoch", file=sys.stderr)
+        print("rnnha: interrupted; the same command goes on where it was", file=sys.stderr)
         return 130
     except (ValueError, RuntimeError, OSError) as error:
         print(f"rnnha: {error}", file=sys.stderr)
@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("compare", _compare, "Say how alike two pictures of vehicles are.",
                   "rnnha compare A.jpg B.jpg --figure pair.png")  # fmt: skip
     sub.add_argument("images", type=Path, nargs=2, metavar="IMAGE")
-    sub.add_argument("--checkpoint", type=Path, default=ASSETS / "rnn_ha_rendered.safetensors")
+    sub.add_argument("--checkpoint", type=Path, help="a network with attention (the shipped one)")
     sub.add_argument("--figure", type=Path, default=Path("pair.png"))
 
     sub = command("weights", _weights, "Convert a backbone's ImageNet weights for this project.",
@@ -176,7 +176,7 @@ def _score(options) -> None:
 def _compare(options) -> None:
     from rnnha import pairs
 
-    pair = pairs.compare(*options.images, options.checkpoint)
+    pair = pairs.compare(*options.images, options.checkpoint or pairs.CHECKPOINT)
     pairs.save_figure(pair, options.figure)
     print(f"{pair.text}\n{options.figure}")
 

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from rnnha import experiments, training
 from rnnha.data.benchmark import DataError, load
 from rnnha.experiments import Phase, Profile, Row
-from rnnha.methods.network import build
+from rnnha.methods.network import build, with_coarse_label
 from rnnha.run import prepared
 
 # What is trained on where even the label files are absent: (images, vehicles, coarse classes),
@@ -110,7 +110,7 @@ def _counts(dataset: str, profile: Profile) -> tuple[tuple[int, int, int], str]:
         if dataset not in KNOWN_COUNTS:
             raise
         return KNOWN_COUNTS[dataset], "the data set is not here; its known counts"
-    train = train[train.coarse_id.notna()]
+    train = with_coarse_label(train)
     found = len(train), train.vehicle_id.nunique(), train.coarse_id.nunique()
     return found, "from its label files"
 

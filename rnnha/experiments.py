@@ -7,8 +7,6 @@ name; its title is the table row (the poster's own words) and the figure legend.
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 
-DATASETS = ("veri", "vehicleid", "rendered-veri", "rendered-vehicleid", "photographs")
-
 
 @dataclass(frozen=True)
 class Row:

@@ -20,8 +20,8 @@ import torch
 from rnnha.paths import ROOT
 
 _SOURCES = (
-    "data/benchmark.py", "data/images.py", "data/veri.py", "data/vehicleid.py",
-    "models", "methods", "training.py", "retrieval.py", "protocols.py", "attention.py",
+    "data", "models", "methods", "training.py", "retrieval.py", "draws.py", "protocols.py",
+    "attention.py", "pretrained.py", "run.py",
 )  # fmt: skip
 _PACKAGES = ("torch", "torchvision", "numpy", "pandas", "scipy", "scikit-learn", "grad-cam")
 

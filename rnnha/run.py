@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from rnnha import experiments, keys, protocols, retrieval, weights
-from rnnha.data.benchmark import Benchmark, load
+from rnnha.data.benchmark import Benchmark, DataError, load
 from rnnha.data.subset import fewer_vehicles, hold_out, names_of
 from rnnha.experiments import Profile, Row
 from rnnha.methods.color_histogram import ColorHistogram
-from rnnha.methods.network import Network
+from rnnha.methods.network import Network, with_coarse_label
 from rnnha.methods.oracle import Oracle
 from rnnha.paths import DATA, atomic, run_dir
 from rnnha.training import HISTORY
@@ -47,13 +47,19 @@ def run(
         (folder / "metrics.csv").unlink(missing_ok=True)
         _forget_checkpoints(folder)
     if (folder / "metrics.csv").exists():
+        _expect_same(folder, describe(row, size, benchmark, seed, None), benchmark)
         return folder
+    _expect_trainable(row, benchmark)
     folder.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.glob(".*.tmp*"):  # of a run that was killed while it wrote
+        leftover.unlink()
 
     start = None
     if (stage0 := experiments.stage0_of(row)) is not None:
         start = run(stage0.slug, dataset, seed, profile, holdout=holdout, precision=precision)
     config = describe(row, size, benchmark, seed, start)
+    if precision != "float32":
+        config["precision"] = precision
     parts = keys.key_parts(config, benchmark.manifest)
     settings = f"{parts['configuration']}-{parts['data']}"
     key = f"{settings}-{parts['sources']}"
@@ -76,6 +82,33 @@ def run(
     return folder
 
 
+def _expect_same(folder: Path, config: dict, benchmark: Benchmark) -> None:
+    """Raise ValueError where a finished run was made with other settings or of other data."""
+    found = json.loads((folder / "config.json").read_text())
+    other = [k for k in config if k != "stage0" and found.get(k) != config[k]]
+    if found["key_parts"]["data"] != keys.data_key(benchmark.manifest):
+        other.append("data")
+    if other:
+        raise ValueError(
+            f"{folder} holds a finished run of another {', '.join(other)}; --force trains again "
+            "in its place, RNNHA_RESULTS names another folder for results"
+        )
+
+
+def _expect_trainable(row: Row, benchmark: Benchmark) -> None:
+    """Raise DataError, before anything is trained, where the set cannot serve this row."""
+    lacking = []
+    if benchmark.protocol != "vehicleid" and (benchmark.query.empty or benchmark.gallery.empty):
+        lacking.append("images with split query and gallery, to be scored on")
+    if row.method in ("network", "identity-only", "untrained"):
+        if benchmark.train.empty:
+            lacking.append("images with split train")
+        elif row.method == "network" and benchmark.train.coarse_id.isna().all():
+            lacking.append("coarse labels (a column coarse_id or type; or run identity-only)")
+    if lacking:
+        raise DataError(f"{benchmark.root}: {row.title} needs {'; and '.join(lacking)}")
+
+
 def prepared(benchmark: Benchmark, profile: Profile, holdout: bool = False) -> Benchmark:
     """The benchmark as this profile uses it: held out, or with fewer vehicles."""
     if holdout:
@@ -93,7 +126,7 @@ def describe(
     start: the folder of its stage 0, which is part of it by its key.
     """
     train, scale = benchmark.train, profile.scale(row)
-    labelled = train[train.coarse_id.notna()]
+    labelled = with_coarse_label(train)
     phases = scale.stage0 if row in experiments.STAGES0 else scale.stage1
     config = {
         "experiment": row.slug,
@@ -124,11 +157,11 @@ def describe(
 
 
 def pretrained_weights(row: Row, profile: Profile) -> Path | None:
-    """ImageNet weights of a row's backbone where the profile wants them, else None.
+    """ImageNet weights of stage 0's backbone where the profile wants them, else None.
 
     Raises FileNotFoundError with what to fetch and where to put it.
     """
-    if not profile.pretrained or row.method not in ("network", "identity-only", "untrained"):
+    if not profile.pretrained or row not in experiments.STAGES0:
         return None
     return weights.find_weights(profile.scale(row).backbone)
 
@@ -216,7 +249,7 @@ def _explore(benchmark: Benchmark, names: np.ndarray, outputs: dict) -> list[pd.
 
 def _forget_checkpoints(folder: Path) -> None:
     for path in folder.glob("checkpoint*.pt"):
-        path.unlink()
+        path.unlink(missing_ok=True)
 
 
 def _write_csv(path: Path, frame: pd.DataFrame) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from rnnha import experiments, keys, training
 from rnnha.data.benchmark import Benchmark, load
 from rnnha.experiments import Profile, Scale
-from rnnha.methods.network import build
+from rnnha.methods.network import build, with_coarse_label
 from rnnha.paths import run_dir
 from rnnha.run import describe, prepared
 
@@ -41,7 +41,8 @@ def state(dataset: str, slug: str, seed: int, profile: Profile) -> str:
     ]  # fmt: skip
     if not changed:
         return "complete"
-    return f"stale: {' and '.join(changed)} changed since; FORCE=1 trains again"
+    again = f"make reproduce FORCE=1 DATASETS={dataset} ROWS={slug} SEEDS={seed}"
+    return f"stale: {' and '.join(changed)} changed since ({again})"
 
 
 def _started(folder: Path) -> bool:
@@ -65,7 +66,10 @@ def _benchmark(dataset: str, profile: Profile) -> Benchmark:
 def plan(targets: Sequence[Target], profile: str, jobs: int) -> str:
     """The runs that are left and the minutes they will take, from a step timed now."""
     scale = experiments.profile(profile)
-    left = [t for t in targets if not (run_dir(*t) / "metrics.csv").exists()]
+    left = [
+        (dataset, row, seed) for dataset, row, seed in targets
+        if not (run_dir(Path(dataset).stem, row, seed) / "metrics.csv").exists()
+    ]  # fmt: skip
     if not left:
         return f"All {len(targets)} runs are complete; nothing to train."
     frame = pd.DataFrame(left, columns=["dataset", "row", "seed"])
@@ -95,6 +99,6 @@ def _seconds(dataset: str, slug: str, profile: Profile) -> float:
         return SECONDS_WITHOUT_TRAINING
     scale = profile.scale(row)
     phases = scale.stage0 if row in experiments.STAGES0 else scale.stage1
-    images = int(_benchmark(dataset, profile).train.coarse_id.notna().sum())
+    images = len(with_coarse_label(_benchmark(dataset, profile).train))
     steps = images * sum(phase.epochs for phase in phases)
     return steps * _seconds_per_image(scale) * (1 + BESIDE_TRAINING) + SECONDS_WITHOUT_TRAINING

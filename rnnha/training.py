@@ -66,10 +66,11 @@ def train(
         try:
             row = _epoch(model, batches_, coarse, fine, optimizer, schedule, device, precision)
         except FloatingPointError as error:
+            kept = f"the state after epoch {epoch} is kept in {checkpoint}" if history else ""
             raise TrainingError(
-                f"{error} in epoch {epoch + 1} of {title or 'the training'}; the state after epoch "
-                f"{epoch} is kept in {checkpoint}. A lower learning rate ({phase.lr} now) is the "
-                "usual mend."
+                f"{error} in epoch {epoch + 1} of {title or 'the training'}; "
+                f"{kept or 'no epoch was finished before'}. A lower learning rate ({phase.lr} now) "
+                "is the usual mend."
             ) from None
         seconds = time.perf_counter() - began
         history.append(

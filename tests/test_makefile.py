@@ -14,7 +14,9 @@ STAND_IN = r"""#!/bin/sh
 echo "$*" >> calls.log
 case "$*" in
   "-m rnnha status --targets"*)
-    while read line; do case " $* " in *" ${line%% *} "*) echo "$line" ;; esac; done < targets.txt ;;
+    while read line; do
+      case " $* " in *" ${line%% *} "*) echo "$line" ;; esac
+    done < targets.txt ;;
   "-m rnnha tables --compare") echo "compared with the reference" ;;
   "-m rnnha report") mkdir -p "$RNNHA_RESULTS/report"; echo > "$RNNHA_RESULTS/report/index.html" ;;
   "-m rnnha notebook"*)
@@ -179,6 +181,7 @@ def test_the_choice_of_runs_and_the_profile_are_passed_on(project: Project):
     asked = next(call for call in project.calls if "--targets" in call)
     assert "--datasets veri --seeds 0 7 --rows rnn-ha --profile paper" in asked
     assert all("-p profile paper" in call for call in project.calls if "02_train" in call)
+    assert any("01_explore_data" in call and "-p dataset veri" in call for call in project.calls)
 
 
 def test_smoke_stays_in_its_folder_and_starts_anew(project: Project):

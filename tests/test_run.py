@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from PIL import Image
 
 from rnnha import experiments, training
 from rnnha.cli import main
+from rnnha.data.benchmark import DataError
 from rnnha.data.images import Images
 from rnnha.methods.network import build, load_checkpoint
 from rnnha.paths import ROOT
@@ -167,11 +169,44 @@ def test_another_seed_gives_another_network(tiny, undisturbed, tmp_path):
     assert text[0] != text[1]
 
 
+def test_a_finished_run_of_other_settings_is_not_passed_off(tiny, undisturbed):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rnnha.paths.RESULTS", undisturbed.parents[1])
+        with pytest.raises(ValueError, match=r"another profile.*--force"):
+            run("rnn-ha", str(tiny), 0, "rendered")
+
+
+def test_a_finished_run_of_other_data_is_not_passed_off(tiny, undisturbed, tmp_path):
+    shutil.copytree(tiny.parent, tmp_path / "other")
+    lines = (tmp_path / "other" / "tiny.csv").read_text().splitlines()
+    (tmp_path / "other" / "tiny.csv").write_text("\n".join(lines[:-1]) + "\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rnnha.paths.RESULTS", undisturbed.parents[1])
+        with pytest.raises(ValueError, match=r"another data"):
+            run("rnn-ha", str(tmp_path / "other" / "tiny.csv"), 0, "smoke")
+
+
+@pytest.mark.parametrize(("column", "value", "word"), [
+    ("coarse_id", "", "coarse_id or type"),
+    ("split", "train", "split query and gallery"),
+])  # fmt: skip
+def test_a_set_that_cannot_serve_says_so_before_training(column, value, word, tiny, tmp_path):
+    frame = pd.read_csv(tiny, dtype=str)
+    frame[column] = value
+    frame["path"] = [str(tiny.parent / name) for name in frame["path"]]
+    frame.to_csv(tmp_path / "own.csv", index=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rnnha.paths.RESULTS", tmp_path)
+        with pytest.raises(DataError, match=word):
+            run("rnn-ha", str(tmp_path / "own.csv"), 0, "smoke")
+    assert not (tmp_path / "runs").exists()
+
+
 @pytest.mark.parametrize(("wrong", "word"), [
     (["run", "rnn-hha"], "unknown experiment 'rnn-hha'; known: "),
     (["run", "lomo"], "not built"),
     (["run", "rnn-ha", "--dataset", "nowhere.csv"], "nowhere.csv"),
-    (["run", "rnn-ha", "--dataset", "veri"], "VeRi"),
+    (["run", "rnn-ha", "--dataset", "veri"], "ask them by e-mail"),
 ])  # fmt: skip
 def test_bad_names_give_one_clear_line(wrong, word, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("rnnha.paths.DATA", tmp_path)

@@ -28,6 +28,15 @@ def build(row: Row, scale: Scale, coarse_classes: int, vehicles: int) -> nn.Modu
     )
 
 
+def with_coarse_label(train: pd.DataFrame) -> pd.DataFrame:
+    """The images that have a coarse label, as in the authors' lists, for every row alike.
+
+    A set without any such label keeps all images; only identities can be learned from it.
+    """
+    labelled = train.coarse_id.notna()
+    return train[labelled] if labelled.any() else train
+
+
 class Network:
     """A row of the family: fit, embed, and the weights between them.
 
@@ -52,9 +61,9 @@ class Network:
         return self.folder / "weights.safetensors"
 
     def fit(self, train: pd.DataFrame) -> list[dict]:
-        """Train on the images that have a coarse label, as the authors' lists do."""
-        train = train[train.coarse_id.notna()]
-        coarse, coarse_names = pd.factorize(train.coarse_id.astype(int), sort=True)
+        """Train on the images of `train` that `with_coarse_label` keeps."""
+        train = with_coarse_label(train)
+        coarse, coarse_names = pd.factorize(train.coarse_id.fillna(-1).astype(int), sort=True)
         fine, vehicles = pd.factorize(train.vehicle_id, sort=True)
         torch.manual_seed(self.seed)
         self.model = build(self.row, self.scale, len(coarse_names), len(vehicles))
@@ -97,7 +106,8 @@ class Network:
     def images(self, manifest: pd.DataFrame) -> Images:
         """The manifest's images at the row's size."""
         size = self.scale.image_size
-        cache = self.cache and self.cache / f"{manifest.split.iloc[0]}-{size}.npy"
+        part = "train" if (manifest.split == "train").all() else "test"
+        cache = self.cache and self.cache / f"{part}-{size}.npy"
         return Images(manifest.path, size, cache=cache)
 
 
