@@ -17,7 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
-from rnnha import experiments, training
+from rnnha import experiments, keys, status, training
 from rnnha.cli import main
 from rnnha.data.benchmark import DataError
 from rnnha.data.images import Images
@@ -167,6 +167,22 @@ def test_another_seed_gives_another_network(tiny, undisturbed, tmp_path):
         for folder in (undisturbed / "rnn-ha/seed0", other / "rnn-ha/seed1")
     ]
     assert text[0] != text[1]
+
+
+def test_status_tells_the_four_states(tiny, undisturbed, tmp_path):
+    shutil.copytree(undisturbed, tmp_path / "runs" / "tiny")
+    folder = tmp_path / "runs" / "tiny" / "rnn-ha"
+    smoke = experiments.profile("smoke")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rnnha.paths.RESULTS", tmp_path)
+        assert status.state(str(tiny), "rnn-ha", 0, smoke) == "complete"
+        config = folder / "seed0" / "config.json"
+        config.write_text(config.read_text().replace(keys.source_key(), "0123456789abcdef"))
+        assert status.state(str(tiny), "rnn-ha", 0, smoke).startswith("stale: sources changed")
+        assert status.state(str(tiny), "rnn-ha", 1, smoke) == "missing"
+        (folder / "seed1").mkdir()
+        (folder / "seed1" / "checkpoint0.pt").touch()
+        assert status.state(str(tiny), "rnn-ha", 1, smoke).startswith("unfinished")
 
 
 def test_a_finished_run_of_other_settings_is_not_passed_off(tiny, undisturbed):
