@@ -15,6 +15,7 @@ class Row:
     method: "network" (steps and attention then say which), "identity-only", "untrained",
         "color-histogram", "oracle"; None for a system of the poster that is not built.
     backbone, pixels: the paper's names; a profile says what stands for them.
+    variant: "paper", the equations, or "released", the oddities of the authors' code as well.
     columns: what the oracle knows of a vehicle.
     """
 
@@ -28,6 +29,7 @@ class Row:
     attention: str = "guided"
     backbone: str = "vgg-m"
     pixels: int = 224
+    variant: str = "paper"
     columns: tuple[str, ...] = ()
 
 
@@ -117,6 +119,17 @@ ROWS = (
     ),
 )  # fmt: skip
 
+# The rows of the paper's ablation once more, as the released code computes them: what do its
+# oddities do? They have a small table of their own.
+VARIANTS = tuple(
+    replace(
+        r, slug=f"{r.slug}-released", title=f"{r.title}, as released", kind="variant",
+        reason="with the released code's extra 1/hw, doubled first step and raw colours",
+        variant="released",
+    )
+    for r in ROWS if r.slug in ("fc-ha", "rnn-h", "rnn-ha")
+)  # fmt: skip
+
 # The rows of the question "which part of RNN-HA matters?": the poster's and our controls.
 ABLATION = tuple(r for r in ROWS if r.method and (r.backbone, r.pixels) == ("vgg-m", 224))
 
@@ -131,6 +144,7 @@ STAGES0 = (
     _stage0("stage0-672", pixels=672),
     _stage0("stage0-resnet", backbone="resnet-50"),
     _stage0("stage0-resnet-672", backbone="resnet-50", pixels=672),
+    _stage0("stage0-released", variant="released"),
 )
 STAGE0 = STAGES0[0]
 
@@ -237,7 +251,7 @@ def settings(phase: Phase) -> dict:
 
 def row(slug: str) -> Row:
     """The row of this slug; KeyError with all valid slugs for an unknown one."""
-    return _lookup({r.slug: r for r in (*ROWS, *STAGES0)}, slug, "experiment")
+    return _lookup({r.slug: r for r in (*ROWS, *VARIANTS, *STAGES0)}, slug, "experiment")
 
 
 def profile(name: str) -> Profile:
@@ -265,7 +279,8 @@ def stage0_of(row: Row) -> Row | None:
     """The run whose weights a row starts from; None for a row that starts from nothing."""
     if row in STAGES0 or row.method not in ("network", "identity-only"):
         return None
-    return next(s for s in STAGES0 if (s.backbone, s.pixels) == (row.backbone, row.pixels))
+    kind = (row.backbone, row.pixels, row.variant)
+    return next(s for s in STAGES0 if (s.backbone, s.pixels, s.variant) == kind)
 
 
 def targets(
@@ -273,15 +288,16 @@ def targets(
 ) -> list[tuple[str, str, int]]:
     """(data set, row, seed) of every run that the tables want, each after its stage 0.
 
-    slugs: only these rows; "ablation" stands for ABLATION.
+    slugs: only these rows; "ablation" stands for ABLATION, "released" for VARIANTS.
     """
     result: dict[tuple[str, str, int], None] = {}
     chosen, seeds = slugs and _chosen(slugs), tuple(seeds)
     for dataset in datasets:
-        for r in runnable(dataset):
+        for r in [*runnable(dataset), *(VARIANTS if chosen else ())]:
             if chosen and r not in chosen:
                 continue
-            count = 1 if not seeded(r) else None if r in ABLATION else profile.seeds_of_large_rows
+            large = (r.backbone, r.pixels) != ("vgg-m", 224)
+            count = 1 if not seeded(r) else profile.seeds_of_large_rows if large else None
             for seed in seeds[:count]:
                 if (stage0 := stage0_of(r)) is not None:
                     result[dataset, stage0.slug, seed] = None
@@ -290,7 +306,8 @@ def targets(
 
 
 def _chosen(slugs: Iterable[str]) -> list[Row]:
-    return [r for slug in slugs for r in (ABLATION if slug == "ablation" else [row(slug)])]
+    groups = {"ablation": ABLATION, "released": VARIANTS}
+    return [r for slug in slugs for r in groups.get(slug) or [row(slug)]]
 
 
 def table_rows_of(dataset: str) -> list[Row]:

@@ -144,6 +144,7 @@ def describe(
     return config | {
         "steps": row.steps,
         "attention": row.attention,
+        "variant": row.variant,
         "backbone": scale.backbone,
         "state_width": scale.state_width,
         "phases": [] if row.method == "untrained" else [experiments.settings(p) for p in phases],
@@ -163,6 +164,11 @@ def pretrained_weights(row: Row, profile: Profile) -> Path | None:
     """
     if not profile.pretrained or row not in experiments.STAGES0:
         return None
+    if row.variant == "released":
+        raise ValueError(
+            "imported weights expect normalised images, the released variant feeds raw colours; "
+            "train it with --profile paper-scratch"
+        )
     return weights.find_weights(profile.scale(row).backbone)
 
 

@@ -5,8 +5,16 @@ import pytest
 import torch
 from torch import nn
 
+from rnnha.data.images import MEAN, STD, normalise
 from rnnha.models.backbones import SmallVGGM
-from rnnha.models.rnn_ha import EPSILON, CoarseToFine, IdentityOnly, normalised
+from rnnha.models.rnn_ha import (
+    EPSILON,
+    CoarseToFine,
+    IdentityOnly,
+    RawColours,
+    ReleasedCoarseToFine,
+    normalised,
+)
 
 D, H, C, V = 5, 7, 3, 4
 
@@ -156,6 +164,35 @@ def test_the_coarse_head_cannot_see_the_attention(maps):
     model = network()
     nn.functional.cross_entropy(model(maps).coarse, torch.tensor([0, 1])).backward()
     assert model.attention.w3.weight.grad is None
+
+
+@pytest.mark.parametrize("doubled", [True, False])
+def test_the_released_variant_follows_its_oddities(doubled, maps):
+    """x2 averaged once more over the 12 cells; the attended step starts after one more step."""
+    torch.manual_seed(0)
+    model = ReleasedCoarseToFine(
+        Map(), "recurrent", "guided", H, C, V, doubled_first_step=doubled
+    ).eval()
+    output = model(maps)
+    X = maps.numpy().astype(float)
+    a = output.attention.detach().numpy()
+    x1 = X.mean(axis=(2, 3))
+    x2 = np.array([sum(a[i].ravel()[c] * X[i].reshape(D, 12)[:, c] for c in range(12)) / 12
+                   for i in range(2)])  # fmt: skip
+    o1 = gru(model.steps.gru, x1, np.zeros((2, H)))
+    state = gru(model.steps.gru, x1, o1) if doubled else o1
+    np.testing.assert_allclose(output.o1.detach().numpy(), o1, atol=1e-5)
+    np.testing.assert_allclose(
+        output.o2.detach().numpy(), gru(model.steps.gru, x2, state), atol=1e-5
+    )
+    torch.manual_seed(0)
+    assert not torch.allclose(network()(maps).o2, output.o2)
+
+
+def test_raw_colours_undo_the_normalisation():
+    pixels = torch.arange(12, dtype=torch.uint8).reshape(1, 3, 2, 2) * 20
+    raw = RawColours(Map(), MEAN, STD)(normalise(pixels))
+    np.testing.assert_allclose(raw.numpy(), pixels.numpy() / 255, atol=1e-6)
 
 
 @pytest.mark.parametrize(("size", "cells"), [(64, 4), (96, 6), (192, 12)])

@@ -11,21 +11,24 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from rnnha import experiments, training
-from rnnha.data.images import Images
+from rnnha.data.images import MEAN, STD, Images
 from rnnha.experiments import Row, Scale
 from rnnha.models.backbones import BACKBONES
-from rnnha.models.rnn_ha import CoarseToFine, IdentityOnly
+from rnnha.models.rnn_ha import CoarseToFine, IdentityOnly, RawColours, ReleasedCoarseToFine
 from rnnha.paths import atomic
 
 
 def build(row: Row, scale: Scale, coarse_classes: int, vehicles: int) -> nn.Module:
     """The untrained network of a row; torch's random state decides the initial weights."""
     backbone = BACKBONES[scale.backbone]()
+    if row.variant == "released":
+        backbone = RawColours(backbone, MEAN, STD)
     if row.method == "identity-only":
         return IdentityOnly(backbone, vehicles)
-    return CoarseToFine(
-        backbone, row.steps, row.attention, scale.state_width, coarse_classes, vehicles
-    )
+    parts = (backbone, row.steps, row.attention, scale.state_width, coarse_classes, vehicles)
+    if row.variant == "released":
+        return ReleasedCoarseToFine(*parts, doubled_first_step=row.backbone == "vgg-m")
+    return CoarseToFine(*parts)
 
 
 def with_coarse_label(train: pd.DataFrame) -> pd.DataFrame:

@@ -25,6 +25,7 @@ connected) and the *attention* (guided by o1, unguided, uniform):
     ==================  ================  ==========
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -167,6 +168,49 @@ class CoarseToFine(nn.Module):
         x2 = torch.einsum("bhw,bdhw->bd", a, X)
         o2 = self.steps.second(x2, o1)
         return Output(self.w1(o1), self.w2(o2), o1, o2, a)
+
+
+class ReleasedCoarseToFine(CoarseToFine):
+    """The network as the authors' released code computes it, where that differs from the paper.
+
+    1. x2 is the *average* of the already normalised weighted map: another 1/hw.
+    2. VGG-M's script feeds x1 to the GRU twice in a row. o1 is the state after one step, but the
+       attended step starts from the state after two (`doubled_first_step`).
+
+    Its third oddity, raw colours, is in `RawColours`.
+    """
+
+    def __init__(self, *arguments, doubled_first_step: bool):
+        super().__init__(*arguments)
+        self.doubled_first_step = doubled_first_step
+
+    def forward(self, images: Tensor, attention: Tensor | None = None) -> Output:
+        """As `CoarseToFine.forward`."""
+        X = self.backbone(images)
+        x1 = X.mean(dim=(2, 3))
+        o1 = self.steps.first(x1)
+        a = self.attention(X, o1) if attention is None else attention
+        x2 = torch.einsum("bhw,bdhw->bd", a, X) / a[0].numel()
+        state = self.steps.second(x1, o1) if self.doubled_first_step else o1
+        o2 = self.steps.second(x2, state)
+        return Output(self.w1(o1), self.w2(o2), o1, o2, a)
+
+
+class RawColours(nn.Module):
+    """A backbone that sees RGB in [0, 1], as in the released code, whose normalisation is a no-op.
+
+    mean, std: of the normalisation that the images went through, three numbers each.
+    """
+
+    def __init__(self, backbone: nn.Module, mean: Sequence[float], std: Sequence[float]):
+        super().__init__()
+        self.backbone = backbone
+        self.channels = backbone.channels
+        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.backbone(images * self.std + self.mean)
 
 
 class IdentityOnly(nn.Module):
