@@ -23,4 +23,4 @@ def excerpt(page: Path) -> str:
     table, the conclusion; the notes stay with the page."""
     title, *paragraphs = page.read_text(encoding="utf-8").strip().split("\n\n")
     shown = [p for p in paragraphs if not p.startswith("- ")]
-    return "\n\n".join(["", f"**{title.removeprefix('# ')}**", *shown, ""]) + "\n"
+    return "\n\n".join([f"**{title.removeprefix('# ')}**", *shown]) + "\n"

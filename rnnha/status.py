@@ -16,8 +16,8 @@ from rnnha.run import describe, prepared
 
 Target = tuple[str, str, int]  # data set, row, seed
 
-# Scoring, attention maps and the start of a process, as a share of the training time: measured
-# over the runs of the reference.
+# Data loading and augmentation as a share of the training step, and what a run spends on its
+# start, embeddings, scores and maps: for the plan, not for any result.
 BESIDE_TRAINING = 0.25
 SECONDS_WITHOUT_TRAINING = 20
 

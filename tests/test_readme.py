@@ -23,7 +23,7 @@ def test_tables_are_those_of_the_reference(dataset, tmp_path):
 
 def test_links_and_pictures_exist():
     targets = re.findall(r"\]\((?!http)([^)#]+)\)", README)
-    assert len(targets) > 4
+    assert len(targets) > 3
     assert [target for target in targets if not (ROOT / target).exists()] == []
 
 
