@@ -125,10 +125,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _data(options) -> None:
-    from rnnha.rendering.dataset import unpack
+    from rnnha.rendering.archive import unpack
 
-    for line in unpack():
-        print(line)
+    for name in ("rendered-veri", "rendered-vehicleid"):
+        print(unpack(name))
 
 
 def _check(options) -> int:
