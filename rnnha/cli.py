@@ -158,12 +158,15 @@ def _run(options) -> None:
 
         print(dry_run(options.experiment, options.dataset, options.profile, options.step_seconds))
         return
+    from rnnha import distributed
     from rnnha.run import run
 
-    folder = run(options.experiment, options.dataset, options.seed, options.profile,
-                 holdout=options.holdout, force=options.force,
-                 precision=options.precision)  # fmt: skip
-    print(f"{folder / 'metrics.csv'}")
+    with distributed.session():
+        folder = run(options.experiment, options.dataset, options.seed, options.profile,
+                     holdout=options.holdout, force=options.force,
+                     precision=options.precision)  # fmt: skip
+        if distributed.is_writer():
+            print(f"{folder / 'metrics.csv'}")
 
 
 def _score(options) -> None:

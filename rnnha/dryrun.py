@@ -33,7 +33,7 @@ class Stage:
     steps: int
     parameters: int
     weights: int  # bytes of weights, gradients and the optimizer's state
-    activations: int  # bytes kept for the backward pass of one batch
+    activations: int  # bytes kept for the backward pass of what is computed at once
 
 
 def dry_run(experiment: str, dataset: str, profile: str, step_seconds: float | None = None) -> str:
@@ -67,22 +67,40 @@ def try_step(
 ) -> Stage:
     """Forward, backward and optimizer step of one batch of the true shape, on the meta device."""
     scale = profile.scale(row)
-    saved: dict[int, int] = {}
+    saved: dict[int, tuple[int, int]] = {}  # storage -> the backbone's stage (or -1), its bytes
+    inputs: dict[int, int] = {}  # the storages that enter a stage
+    kept: list[torch.Tensor] = []  # a freed storage's place could be taken by the next
+    stage = -1
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
         if storage._cdata not in own:
-            saved[storage._cdata] = storage.nbytes()
-        kept.append(tensor)  # a freed storage's place could be taken by the next
+            saved.setdefault(storage._cdata, (stage, storage.nbytes()))
+        kept.append(tensor)
         return tensor
 
-    kept: list[torch.Tensor] = []
+    def enter(number: int, tensor: torch.Tensor) -> None:
+        nonlocal stage
+        stage, storage = number, tensor.untyped_storage()
+        inputs[storage._cdata] = storage.nbytes()
+        kept.append(tensor)
+
+    def leave(*_) -> None:
+        nonlocal stage
+        stage = -1
+
     with torch.device("meta"):
         model = build(row, scale, classes, vehicles).train()
         own = {p.untyped_storage()._cdata for p in model.parameters()}
         optimizer = training.make_optimizer(model, phase)
-        batch = torch.empty(phase.batch, 3, scale.image_size, scale.image_size)
-        labels = torch.empty(phase.batch, dtype=torch.int64)
+        if phase.checkpointing:
+            for number, part in enumerate(model.backbone.stages):
+                layers = list(part.children())
+                layers[0].register_forward_pre_hook(lambda _, args, n=number: enter(n, *args))
+                layers[-1].register_forward_hook(leave)
+        part = -(-phase.batch // phase.accumulate)
+        batch = torch.empty(part, 3, scale.image_size, scale.image_size)
+        labels = torch.empty(part, dtype=torch.int64)
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
             output = model(batch)
             loss = F.cross_entropy(output.fine, labels)
@@ -99,8 +117,21 @@ def try_step(
     epochs = max(1, images // phase.batch)
     return Stage(
         row.title, scale.image_size, grid, phase, epochs * phase.epochs, parameters,
-        8 * parameters + state, sum(saved.values()),
+        8 * parameters + state, _peak(saved, inputs),
     )  # fmt: skip
+
+
+def _peak(saved: dict[int, tuple[int, int]], inputs: dict[int, int]) -> int:
+    """Bytes at once: what enters the stages, one stage computed again, and all outside of them.
+
+    Without checkpointing nothing is in a stage, so that it is the sum of all.
+    """
+    stages: dict[int, int] = {}
+    for storage, (stage, size) in saved.items():
+        if storage not in inputs:
+            stages[stage] = stages.get(stage, 0) + size
+    outside = stages.pop(-1, 0)
+    return outside + sum(inputs.values()) + max(stages.values(), default=0)
 
 
 def _counts(dataset: str, profile: Profile) -> tuple[tuple[int, int, int], str]:
@@ -118,9 +149,12 @@ def _counts(dataset: str, profile: Profile) -> tuple[tuple[int, int, int], str]:
 def _line(stage: Stage, step_seconds: float | None) -> str:
     phase = stage.phase
     hours = "" if step_seconds is None else f", {stage.steps * step_seconds / 3600:.1f} h"
+    parts = f" taken in {phase.accumulate} parts" if phase.accumulate > 1 else ""
+    again = ", stages computed again" if phase.checkpointing else ""
     return (
         f"  {stage.title}: {stage.image_size} px, map {stage.map_size[0]}x{stage.map_size[1]}, "
         f"{stage.parameters / 1e6:.1f} M parameters; {phase.optimizer} {phase.lr:g}, batch "
         f"{phase.batch}, {phase.epochs} epochs = {stage.steps:,} steps{hours}; memory "
-        f"{stage.weights / GIBI:.2f} GiB for weights, {stage.activations / GIBI:.2f} GiB a batch"
+        f"{stage.weights / GIBI:.2f} GiB for weights, {stage.activations / GIBI:.2f} GiB a "
+        f"batch{parts}{again}"
     )

@@ -155,6 +155,9 @@ class Phase:
 
     flip: random horizontal flip; shift: random translation by up to so many pixels;
     jitter: random gain and offset of brightness, each up to this fraction.
+    accumulate: a batch goes through the network in so many parts whose gradients are added: as
+    the whole one's, except that batch normalisation sees a part. checkpointing: ResNet-50 keeps
+    only what enters each of its stages and computes the rest again: less memory, the same numbers.
     """
 
     epochs: int
@@ -166,17 +169,23 @@ class Phase:
     flip: bool = False
     shift: int = 0
     jitter: float = 0.0
+    accumulate: int = 1
+    checkpointing: bool = False
 
 
 @dataclass(frozen=True)
 class Scale:
-    """What a row is at a profile: a network of `models.backbones` and how it is trained."""
+    """What a row is at a profile: a network of `models.backbones` and how it is trained.
+
+    parts_when_large: in how many parts a batch of stage 0 and of stage 1 is taken at "672".
+    """
 
     image_size: int
     backbone: str
     state_width: int
     stage0: tuple[Phase, ...] = ()
     stage1: tuple[Phase, ...] = ()
+    parts_when_large: tuple[int, int] = (1, 1)
 
 
 @dataclass(frozen=True)
@@ -202,7 +211,15 @@ class Profile:
     def scale(self, row: Row) -> Scale:
         """What `row` is at this profile."""
         scale = {"vgg-m": self.vgg_m, "resnet-50": self.resnet_50}[row.backbone]
-        return replace(scale, image_size=self.pixels[row.pixels == 672])
+        if row.pixels != 672:
+            return replace(scale, image_size=self.pixels[0])
+        stage0, stage1 = (
+            tuple(replace(phase, accumulate=parts) for phase in phases)
+            for phases, parts in zip(
+                (scale.stage0, scale.stage1), scale.parts_when_large, strict=True
+            )
+        )
+        return replace(scale, image_size=self.pixels[1], stage0=stage0, stage1=stage1)
 
 
 def _small(size: int, backbones: tuple[str, str], width: int, epochs: int, **limits) -> dict:
@@ -219,6 +236,8 @@ def _small(size: int, backbones: tuple[str, str], width: int, epochs: int, **lim
 # rate after ten epochs (VGG-M), or at a constant rate with batches of eight (ResNet-50).
 _ADAM = Phase(40, 128, "adam", 1e-3, flip=True)
 _RMSPROP = Phase(10, 64, "rmsprop", 1e-3)
+# Where a step would not fit a GPU of 12 GB: batches in parts, and ResNet-50 recomputes its stages.
+_RECOMPUTED = replace(_ADAM, checkpointing=True)
 
 PROFILES = {
     # Twenty epochs a stage: train accuracy saturates; with twelve the order of the rows flips.
@@ -231,8 +250,12 @@ PROFILES = {
     ),
     "paper": Profile(
         "paper", (224, 672),
-        Scale(224, "vgg-m", 1024, (_ADAM,), (_RMSPROP, replace(_RMSPROP, epochs=9, lr=1e-4))),
-        Scale(224, "resnet-50", 2048, (_ADAM,), (replace(_RMSPROP, epochs=19, batch=8),)),
+        Scale(
+            224, "vgg-m", 1024, (_ADAM,), (_RMSPROP, replace(_RMSPROP, epochs=9, lr=1e-4)), (4, 2)
+        ),
+        Scale(
+            224, "resnet-50", 2048, (_RECOMPUTED,), (replace(_RMSPROP, epochs=19, batch=8),), (8, 1)
+        ),
         pretrained=True,
     ),
 }  # fmt: skip

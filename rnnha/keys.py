@@ -21,7 +21,7 @@ from rnnha.paths import ROOT
 
 _SOURCES = (
     "data", "models", "methods", "training.py", "retrieval.py", "draws.py", "protocols.py",
-    "attention.py", "pretrained.py", "run.py",
+    "attention.py", "pretrained.py", "run.py", "distributed.py",
 )  # fmt: skip
 _PACKAGES = ("torch", "torchvision", "numpy", "pandas", "scipy", "scikit-learn", "grad-cam")
 

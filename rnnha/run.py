@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rnnha import experiments, keys, protocols, retrieval, weights
+from rnnha import distributed, experiments, keys, protocols, retrieval, weights
 from rnnha.data.benchmark import Benchmark, DataError, load
 from rnnha.data.subset import fewer_vehicles, hold_out, names_of
 from rnnha.experiments import Profile, Row
@@ -43,16 +43,17 @@ def run(
         raise KeyError(f"{row.title} is a system of the poster that is not built; see the table")
     benchmark = prepared(load(dataset), size, holdout)
     folder = run_dir(benchmark.name, row.slug, seed)
-    if force:
+    if force and distributed.is_writer():
         (folder / "metrics.csv").unlink(missing_ok=True)
         _forget_checkpoints(folder)
-    if (folder / "metrics.csv").exists():
+    if distributed.from_writer((folder / "metrics.csv").exists):
         _expect_same(folder, describe(row, size, benchmark, seed, None), benchmark)
         return folder
     _expect_trainable(row, benchmark)
     folder.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.glob(".*.tmp*"):  # of a run that was killed while it wrote
-        leftover.unlink()
+    if distributed.is_writer():
+        for leftover in folder.glob(".*.tmp*"):  # of a run that was killed while it wrote
+            leftover.unlink()
 
     start = None
     if (stage0 := experiments.stage0_of(row)) is not None:
@@ -65,10 +66,22 @@ def run(
     key = f"{settings}-{parts['sources']}"
     method = _method(row, size, seed, benchmark, folder, start, key, precision)
     history = method.fit(benchmark.train)
-    tables = _score(method, row, benchmark, folder)
-    environment = keys.environment() | {"precision": getattr(method, "precision", None)}
-    _write_json(folder / "config.json", config | {"key_parts": parts, "settings_key": settings})
-    _write_json(folder / "env.json", environment)
+    outputs = None if isinstance(method, Oracle) else method.embed(test_images(benchmark))
+    if distributed.is_writer():
+        tables = _score(method, row, benchmark, folder, outputs)
+        environment = keys.environment() | {"precision": getattr(method, "precision", None)}
+        if distributed.world_size() > 1:
+            environment["processes"] = distributed.world_size()
+        _write_json(folder / "config.json", config | {"key_parts": parts, "settings_key": settings})
+        _write_json(folder / "env.json", environment)
+        _write_results(folder, row, benchmark, seed, history, tables)
+        _forget_checkpoints(folder)
+    distributed.wait()  # the others may not read a run that is not complete
+    return folder
+
+
+def _write_results(folder: Path, row: Row, benchmark: Benchmark, seed: int, history, tables):
+    """The run's tables; `metrics.csv` last."""
     _write_csv(folder / "history.csv", pd.DataFrame(history, columns=HISTORY))
     if "attention" in tables:
         _write_csv(folder / "attention.csv", tables["attention"])
@@ -78,8 +91,6 @@ def run(
     metrics.insert(0, "seed", seed)
     metrics.insert(0, "experiment", row.slug)
     _write_csv(folder / "metrics.csv", metrics)
-    _forget_checkpoints(folder)
-    return folder
 
 
 def _expect_same(folder: Path, config: dict, benchmark: Benchmark) -> None:
@@ -214,13 +225,14 @@ def _method(row, profile, seed, benchmark, folder, start, key, precision):
     )  # fmt: skip
 
 
-def _score(method, row: Row, benchmark: Benchmark, folder: Path) -> dict[str, pd.DataFrame]:
+def _score(
+    method, row: Row, benchmark: Benchmark, folder: Path, outputs: dict | None
+) -> dict[str, pd.DataFrame]:
     """Per-query scores by every protocol of the set, and what the attention's maps are worth."""
     if isinstance(method, Oracle):
         return {"per_query": protocols.score(benchmark, distance=method.distance)}
     test = test_images(benchmark)
     names = names_of(test).to_numpy(str)
-    outputs = method.embed(test)
     frames = [protocols.score(benchmark, embed=protocols.by_name(names, outputs["o2"]))]
     tables = {}
     if row.method == "network":

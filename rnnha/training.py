@@ -2,12 +2,14 @@
 
 A checkpoint is written after every epoch, by rename. What a batch holds and how it is
 augmented depends only on (seed, stage, epoch, image), so a killed run that starts again
-from the last epoch gives the same numbers as one that was never killed.
+from the last epoch gives the same numbers as one that was never killed. Several processes
+(see `rnnha.distributed`) train on the same batches, each on its stretch of every one.
 """
 
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from rnnha import distributed
 from rnnha.data.images import Images, augment, batches, normalise
 from rnnha.experiments import Phase
 from rnnha.models.rnn_ha import Output
@@ -50,21 +53,32 @@ def train(
     images: N images; coarse, fine: int64 [N] class indices. first_epoch: epochs that earlier
     phases of this stage had. checkpoint: where the state is kept; one with another `key`
     belongs to other settings and is not used. precision: "float32" or "bfloat16" (autocast).
-    Raises TrainingError where the loss is not finite.
+    Raises TrainingError where the loss is not finite, ValueError where a batch is too small for
+    the processes and the phase's `accumulate`.
     """
+    size = min(phase.batch, len(images))
+    if size < distributed.world_size() * phase.accumulate:
+        raise ValueError(
+            f"a batch of {size} images cannot be divided among {distributed.world_size()} "
+            f"processes x {phase.accumulate} parts; start fewer processes"
+        )
     model.to(device, memory_format=torch.channels_last).train()
+    together = distributed.parallel(model)
+    if hasattr(model.backbone, "checkpointing"):
+        model.backbone.checkpointing = phase.checkpointing
     optimizer = make_optimizer(model, phase)
     schedule = _schedule(optimizer, phase, _batches_per_epoch(images, phase))
     history = _resume(checkpoint, key, model, optimizer, schedule)
     done = len(history)
     progress = tqdm(
-        range(done, phase.epochs), title, phase.epochs, initial=done, mininterval=5, unit="epoch"
-    )
+        range(done, phase.epochs), title, phase.epochs, initial=done, mininterval=5, unit="epoch",
+        disable=not distributed.is_writer(),
+    )  # fmt: skip
     for epoch in (first_epoch + e for e in progress):
         began, rate = time.perf_counter(), optimizer.param_groups[0]["lr"]
-        batches_ = _augmented(images, phase, seed, stage, epoch)
+        steps = _augmented(images, phase, seed, stage, epoch)
         try:
-            row = _epoch(model, batches_, coarse, fine, optimizer, schedule, device, precision)
+            row = _epoch(together, steps, coarse, fine, optimizer, schedule, device, precision)
         except FloatingPointError as error:
             kept = f"the state after epoch {epoch} is kept in {checkpoint}" if history else ""
             raise TrainingError(
@@ -76,8 +90,10 @@ def train(
         history.append(
             {"stage": stage, "epoch": epoch + 1, **row, "learning_rate": rate, "seconds": seconds}
         )
-        _save(checkpoint, key, model, optimizer, schedule, history)
+        if distributed.is_writer():
+            _save(checkpoint, key, model, optimizer, schedule, history)
         progress.set_postfix_str(f"loss {row['loss']:.3f}, fine {row['fine_accuracy']:.1%}", False)
+    distributed.alike(model)
     return history
 
 
@@ -87,28 +103,48 @@ def _batches_per_epoch(images: Images, phase: Phase) -> int:
 
 
 def _augmented(images: Images, phase: Phase, seed: int, stage: int, epoch: int) -> Iterator:
-    """The batches of an epoch: uint8 pixels [B, 3, S, S] and indices [B], in random order."""
+    """The steps of an epoch, in random order, each the parts of a batch that are ours.
+
+    A part is its weight (the fraction of the whole batch that it holds), uint8 pixels
+    [B, 3, S, S] and indices [B].
+    """
     order = np.random.default_rng([seed, stage, epoch]).permutation(len(images))
     order = order[: _batches_per_epoch(images, phase) * phase.batch]
     chance = dict(seed=seed, epoch=1000 * stage + epoch)
     how = dict(flip=phase.flip, shift=phase.shift, jitter=phase.jitter)
-    for pixels, index in batches(images, order, phase.batch):
-        yield augment(pixels, index, **chance, **how), index
+
+    def part(batch: np.ndarray, indices: np.ndarray) -> tuple[float, Tensor, Tensor]:
+        index = torch.from_numpy(indices.astype(np.int64))
+        pixels = augment(images.stack(indices), index, **chance, **how)
+        return len(index) / len(batch), pixels, index
+
+    count = distributed.world_size() * phase.accumulate
+    for start in range(0, len(order), phase.batch):
+        batch = order[start : start + phase.batch]
+        ours = distributed.share(np.array_split(batch, count))
+        yield (part(batch, indices) for indices in ours), len(ours)
 
 
-def _epoch(model, pairs, coarse, fine, optimizer, schedule, device, precision) -> dict:
+def _epoch(model, steps, coarse, fine, optimizer, schedule, device, precision) -> dict:
     """Train on every batch once; mean of each of MEASURES. FloatingPointError: loss not finite."""
     rows = []
-    for pixels, index in pairs:
+    for parts, count in steps:
         optimizer.zero_grad(set_to_none=True)
-        with autocast(device, precision):
-            output = model(_to(device, normalise(pixels)))
-            losses = _losses(output, coarse[index].to(device), fine[index].to(device))
-        row = {name: value.item() for name, value in losses.items()}
+        row: dict[str, float] = {}
+        for number, (weight, pixels, index) in enumerate(parts, start=1):
+            # Processes average their gradients: only once a step, and as the whole batch's.
+            alone = getattr(model, "no_sync", nullcontext) if number < count else nullcontext
+            with alone():
+                with autocast(device, precision):
+                    output = model(_to(device, normalise(pixels)))
+                    losses = _losses(output, coarse[index].to(device), fine[index].to(device))
+                for name, value in losses.items():
+                    row[name] = row.get(name, 0.0) + weight * value.item()
+                (losses["loss"] * (weight * distributed.world_size())).backward()
+        row = distributed.total(row, device)
         if not math.isfinite(row["loss"]):
             raise FloatingPointError(f"the loss became {row['loss']}")
         rows.append(row)
-        losses["loss"].backward()
         optimizer.step()
         schedule.step()
     return {name: float(np.mean([row.get(name, math.nan) for row in rows])) for name in MEASURES}
@@ -162,10 +198,14 @@ def _save(checkpoint: Path, key: str, model, optimizer, schedule, history: list[
 
 def _resume(checkpoint: Path, key: str, model, optimizer, schedule) -> list[dict]:
     """Put the state of a checkpoint with this key in place; return its history, else []."""
-    if not checkpoint.exists():
-        return []
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    if state["key"] != key:
+
+    def read() -> dict | None:
+        if not checkpoint.exists():
+            return None
+        return torch.load(checkpoint, map_location="cpu", weights_only=True)
+
+    state = distributed.from_writer(read)
+    if state is None or state["key"] != key:
         return []
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
@@ -179,16 +219,23 @@ def embed(
     model: nn.Module, images: Images, device: torch.device, batch: int = 64
 ) -> dict[str, np.ndarray]:
     """Outputs of all N images in evaluation mode, float32: o2 [N, H]; o1 and attention
-    [N, h, w] where the network has them."""
+    [N, h, w] where the network has them. Of several processes only the first gets them."""
     model.to(device, memory_format=torch.channels_last).eval()
     parts: dict[str, list[np.ndarray]] = {}
-    for pixels, _ in batches(images, np.arange(len(images)), batch):
+    starts = distributed.share(range(0, len(images), batch))
+    ours = np.arange(starts.start, min(starts.stop, len(images))) if starts else np.arange(0)
+    for pixels, _ in batches(images, ours, batch):
         output = model(_to(device, normalise(pixels)))
         for name in ("o1", "o2", "attention"):
             value = getattr(output, name)
             if value is not None:
                 parts.setdefault(name, []).append(value.float().cpu().numpy())
-    return {name: np.concatenate(values) for name, values in parts.items()}
+    everybody = distributed.gather(parts)
+    names = everybody[0] if everybody else ()  # the first process always has images
+    return {
+        name: np.concatenate([a for each in everybody for a in each.get(name, ())])
+        for name in names
+    }
 
 
 def autocast(device: torch.device, precision: str):

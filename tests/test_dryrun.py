@@ -1,5 +1,7 @@
 """The dry run: the same way as a run, with counted memory and no images."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -67,3 +69,29 @@ def test_counted_memory_is_what_a_real_step_keeps():
 def test_rows_without_training_have_nothing_to_try(capsys):
     assert main(["run", "color-histogram", "--dry-run"]) == 1
     assert "trains no network" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("row", [
+    r for r in (*experiments.ROWS, *experiments.STAGES0) if r.method in ("network", "identity-only")
+], ids=lambda row: row.slug)  # fmt: skip
+def test_every_row_of_the_paper_fits_a_gpu_of_12_gb(row):
+    """With a tenth left over for what a library needs beside."""
+    scale = PAPER.scale(row)
+    for phase in scale.stage0 if row in experiments.STAGES0 else scale.stage1:
+        step = try_step(row, PAPER, phase, 90_168, 10_309, 228)
+        assert step.weights + step.activations < 0.9 * 12e9
+
+
+def test_checkpointing_keeps_the_inputs_of_the_stages_and_one_stage():
+    """ResNet-50 at 224: images, 64 x 56 x 56, 256 x 56 x 56, 512 x 28 x 28, 1024 x 14 x 14."""
+    row = experiments.row("stage0-resnet")
+    phase = replace(PAPER.scale(row).stage0[0], batch=8, checkpointing=True)
+    counted = try_step(row, PAPER, phase, 100, 10, 3).activations
+    plain = try_step(row, PAPER, replace(phase, checkpointing=False), 100, 10, 3).activations
+    maps = (3 * 224**2, 64 * 56**2, 256 * 56**2, 512 * 28**2, 1024 * 14**2)
+    # The largest stage, the first: in each of its three blocks two maps of 64 channels before and
+    # after normalisation (ReLU works in place) and two of 256, its input being the one before; and
+    # the shortcut's convolution and normalisation.
+    stage = (3 * (4 * 64 + 2 * 256) + 256) * 56**2
+    assert counted == pytest.approx(8 * 4 * (sum(maps) + stage), rel=0.1)
+    assert counted < plain / 2

@@ -10,7 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from rnnha import experiments, training
+from rnnha import distributed, experiments, training
 from rnnha.data.images import MEAN, STD, Images
 from rnnha.experiments import Row, Scale
 from rnnha.models.backbones import BACKBONES
@@ -82,16 +82,18 @@ class Network:
             "backbone": self.scale.backbone, "state_width": self.scale.state_width,
             "vehicles": len(vehicles), "coarse_labels": [int(c) for c in coarse_names],
         }  # fmt: skip
-        save_checkpoint(self.model, info, self.weights)
+        if distributed.is_writer():
+            save_checkpoint(self.model, info, self.weights)
         return history
 
     def _train(self, train: pd.DataFrame, coarse, fine) -> list[dict]:
         stage = 0 if self.start is None else 1
         phases = self.scale.stage1 if stage else self.scale.stage0
-        self.precision = training.choose_precision(
-            self.precision, self.model, self.scale.image_size, phases[0].batch, self.device
+        timed = self.scale.image_size, phases[0].batch, self.device
+        self.precision = distributed.from_writer(
+            lambda: training.choose_precision(self.precision, self.model, *timed)
         )
-        images, history = self.images(train), []
+        images, history = distributed.first_the_writer(lambda: self.images(train)), []
         for number, phase in enumerate(phases):
             history += training.train(
                 self.model, images, coarse, fine, phase,
@@ -104,7 +106,8 @@ class Network:
 
     def embed(self, manifest: pd.DataFrame) -> dict[str, np.ndarray]:
         """o2 float32 [N, H]; o1 [N, H] and attention [N, h, w] where the row has them."""
-        return training.embed(self.model, self.images(manifest), self.device)
+        images = distributed.first_the_writer(lambda: self.images(manifest))
+        return training.embed(self.model, images, self.device)
 
     def images(self, manifest: pd.DataFrame) -> Images:
         """The manifest's images at the row's size."""
