@@ -237,7 +237,8 @@ def _score(
     tables = {}
     if row.method == "network":
         frames += _explore(benchmark, names, outputs)
-        if row.attention != "uniform":
+        # Maps are not what settings are chosen by, and held-out images have no masks.
+        if row.attention != "uniform" and not benchmark.held_out:
             # Grad-CAM brings OpenCV along: seconds that the other rows need not wait.
             from rnnha import attention
 

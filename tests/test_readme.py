@@ -2,6 +2,7 @@
 
 import re
 
+import pandas as pd
 import pytest
 
 from rnnha import report
@@ -35,3 +36,18 @@ def test_make_targets_exist():
 
 def test_no_cell_is_left_to_fill_in():
     assert re.findall(r"\b[A-Z]+_(?:TIME|DISK|DOWNLOAD)\b", README) == []
+
+
+def test_the_data_card_tells_the_audit():
+    """The best of each part, and the oracles, as `results/data_audit.csv` has them."""
+    audit = pd.read_csv(ROOT / "results" / "data_audit.csv")
+    best = audit.groupby("what", sort=False)["mAP"].max()
+    oracle = audit.loc[audit["what"].str.startswith("oracle"), "mAP"]
+    card = " ".join((ROOT / "docs" / "data.md").read_text(encoding="utf-8").split())
+    assert (
+        f"background alone reaches mAP {best['background alone']:.1f}, of shots without cues "
+        f"{best['rendered without cues']:.1f}, where the oracle has {oracle.iloc[0]:.1f} and "
+        f"{oracle.iloc[1]:.1f}."
+    ) in card
+    assert best["background alone"] < oracle.iloc[0]
+    assert best["rendered without cues"] < oracle.iloc[1]

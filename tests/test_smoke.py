@@ -16,7 +16,7 @@ from rnnha import experiments
 from rnnha.data.benchmark import load
 from rnnha.paths import ROOT
 from rnnha.protocols import by_name, score
-from rnnha.run import prepared
+from rnnha.run import prepared, run
 
 NETWORKS = ("fc-ha", "rnn-h", "rnn-ha")
 
@@ -80,8 +80,8 @@ def test_the_chain_leaves_runs_tables_notebooks_and_report(smoke: Path):
             for path in (smoke / "runs").glob("*/*/*/metrics.csv")}  # fmt: skip
     veri = {f"rendered-veri/{row}/seed0" for row in ("stage0", "untrained", *NETWORKS)}
     assert runs == veri | {f"rendered-vehicleid/{row}/seed0" for row in ("stage0", "rnn-ha")}
-    for run in runs:
-        assert (smoke / "runs" / run / "02_train.ipynb").exists()
+    for name in runs:
+        assert (smoke / "runs" / name / "02_train.ipynb").exists()
     for dataset in ("rendered-veri", "rendered-vehicleid"):
         table = pd.read_csv(smoke / "tables" / f"{dataset}.csv")
         rows = {run.split("/")[1] for run in runs if run.startswith(dataset)} - {"stage0"}
@@ -143,3 +143,12 @@ def test_the_same_seed_gives_the_same_result_to_the_last_byte(smoke: Path, again
     for name in ("per_query.csv.gz", "metrics.csv"):
         first, second = (run_folder(results, "rnn-ha") / name for results in (smoke, again))
         assert first.read_bytes() == second.read_bytes(), name
+
+
+def test_settings_can_be_tried_on_held_out_training_vehicles(smoke, monkeypatch, tmp_path):
+    monkeypatch.setattr("rnnha.paths.RESULTS", tmp_path)
+    folder = run("rnn-ha", "rendered-veri", 0, "smoke", holdout=True)
+    assert folder.is_relative_to(tmp_path / "runs" / "rendered-veri-holdout")
+    assert mean_ap(tmp_path, "rnn-ha", "rendered-veri-holdout") > 0
+    per_query = pd.read_csv(folder / "per_query.csv.gz")
+    assert set(per_query["vehicle_id"]) <= set(load("rendered-veri").train["vehicle_id"])

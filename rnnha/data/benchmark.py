@@ -62,7 +62,8 @@ class Benchmark:
     protocol: "veri" (junk = same vehicle in the same camera), "vehicleid" (seeded draws of one
         gallery image a vehicle, per test list) or "cross-camera" (query against gallery, no junk).
     test_lists: size -> image file names (VehicleID only, else empty).
-    synthetic: rendered images; only these have a side-car table and masks.
+    synthetic: rendered images; only these have a side-car table, and masks of test images.
+    held_out: the test images are training images in truth (see `data.subset`).
     notes: what loading dropped, repaired or did not find; for people to read.
     """
 
@@ -72,6 +73,7 @@ class Benchmark:
     protocol: str
     test_lists: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     synthetic: bool = False
+    held_out: bool = False
     notes: tuple[str, ...] = ()
 
     def split(self, name: str) -> pd.DataFrame:

@@ -52,7 +52,7 @@ def hold_out(benchmark: Benchmark, share: float = 0.2, seed: int = 0) -> Benchma
     manifest = pd.concat(parts, ignore_index=True)
     note = f"{count} of {len(vehicles)} training vehicles are held out and serve as the test"
     return replace(
-        benchmark, name=name, manifest=manifest, protocol=protocol, test_lists=lists,
+        benchmark, name=name, held_out=True, manifest=manifest, protocol=protocol, test_lists=lists,
         notes=(*benchmark.notes, note),
     )  # fmt: skip
 
