@@ -15,6 +15,7 @@ from rnnha.data.benchmark import Benchmark, DataError, load
 from rnnha.data.subset import fewer_vehicles, hold_out, names_of
 from rnnha.experiments import Profile, Row
 from rnnha.methods.color_histogram import ColorHistogram
+from rnnha.methods.method import Distance, Embedding
 from rnnha.methods.network import Network, with_coarse_label
 from rnnha.methods.oracle import Oracle
 from rnnha.paths import DATA, atomic, run_dir
@@ -209,7 +210,7 @@ def known_labels(benchmark: Benchmark) -> pd.DataFrame:
     return labels.set_axis(names_of(test), axis=0)
 
 
-def _method(row, profile, seed, benchmark, folder, start, key, precision):
+def _method(row, profile, seed, benchmark, folder, start, key, precision) -> Embedding | Distance:
     scale = profile.scale(row)
     if row.method == "color-histogram":
         return ColorHistogram(scale.image_size)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-FRAME = (1920, 1080)  # pixels of the imagined surveillance frame
 LONG_SIDE = 192  # pixels of a crop's longer side
 LANE = 3.5  # metres
 

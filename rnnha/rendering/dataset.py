@@ -81,13 +81,6 @@ def render_one(name: str, vehicle_id: int, shot: int, cues=None, masks: bool = T
     return take(*_arguments(name, row(name, vehicle_id, shot), cues), masks)
 
 
-def expose_one(name: str, vehicle_id: int, shot: int) -> np.ndarray:
-    """The shot in linear light, float32 [H, W, 3], before the camera's blur, noise and JPEG."""
-    from rnnha.rendering.shot import expose
-
-    return expose(*_arguments(name, row(name, vehicle_id, shot), None))[0]
-
-
 def image_path(name: str, chosen) -> Path:
     """Path of a shot's image inside the set's folder."""
     if name == "rendered-veri":
