@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rnnha import __version__, experiments
+from rnnha import __version__, experiments, profiles
 from rnnha.paths import DATA, REFERENCE, RESULTS, ROOT
 
 
@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("experiment", help=", ".join(r.slug for r in experiments.ROWS if r.method))
     sub.add_argument("--dataset", default="rendered-veri", help="a name, or a CSV manifest")
     sub.add_argument("--seed", type=int, default=0)
-    sub.add_argument("--profile", default="rendered", choices=sorted(experiments.PROFILES))
+    sub.add_argument("--profile", default="rendered", choices=sorted(profiles.PROFILES))
     sub.add_argument("--holdout", action="store_true",
                      help="test on a fifth of the training vehicles, to choose settings")
     sub.add_argument("--precision", default="float32", choices=("float32", "bfloat16"),
@@ -101,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--datasets", nargs="+", default=["rendered-veri", "rendered-vehicleid"])
     sub.add_argument("--rows", nargs="+", help='only these rows; "ablation" for those at 224')
     sub.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    sub.add_argument("--profile", default="rendered", choices=sorted(experiments.PROFILES))
+    sub.add_argument("--profile", default="rendered", choices=sorted(profiles.PROFILES))
     sub.add_argument("--plan", action="store_true", help="time a step and tell the minutes left")
     sub.add_argument("--jobs", type=int, default=2, help="runs side by side, for the plan (2)")
     sub.add_argument("--targets", action="store_true", help="for make: a run a line")
@@ -204,8 +204,8 @@ def _tables(options) -> None:
 
 
 def _status(options) -> None:
-    wanted = experiments.targets(
-        options.datasets, options.rows, options.seeds, experiments.profile(options.profile)
+    wanted = profiles.targets(
+        options.datasets, options.rows, options.seeds, profiles.profile(options.profile)
     )
     if options.targets:
         for dataset, row, seed in wanted:

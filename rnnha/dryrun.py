@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
-from rnnha import experiments, training
+from rnnha import experiments, profiles, training
 from rnnha.data.benchmark import DataError, load
-from rnnha.experiments import Phase, Profile, Row
+from rnnha.experiments import Row
 from rnnha.methods.network import build, with_coarse_label
+from rnnha.profiles import Phase, Profile
 from rnnha.run import prepared
 
 # What is trained on where even the label files are absent: (images, vehicles, coarse classes),
@@ -41,7 +42,7 @@ def dry_run(experiment: str, dataset: str, profile: str, step_seconds: float | N
 
     step_seconds: time of a training step, to estimate hours; without it steps are told.
     """
-    row, size = experiments.row(experiment), experiments.profile(profile)
+    row, size = experiments.row(experiment), profiles.profile(profile)
     if row.method not in ("network", "identity-only"):
         raise ValueError(f"{row.title} trains no network: there is nothing to try")
     (images, vehicles, classes), source = _counts(dataset, size)

@@ -1,11 +1,10 @@
-"""The experiments: a row per system, each a difference from RNN-HA with its reason, and profiles.
+"""The experiments: a row per system, each a difference from RNN-HA with its reason.
 
 This is the only source of names: a row's slug is its folder, make target and command-line
 name; its title is the table row (the poster's own words) and the figure legend.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -149,143 +148,12 @@ STAGES0 = (
 STAGE0 = STAGES0[0]
 
 
-@dataclass(frozen=True)
-class Phase:
-    """A stretch of training with a fresh optimizer. `lr` is the peak where one_cycle is set.
-
-    flip: random horizontal flip; shift: random translation by up to so many pixels;
-    jitter: random gain and offset of brightness, each up to this fraction.
-    accumulate: a batch goes through the network in so many parts whose gradients are added: as
-    the whole one's, except that batch normalisation sees a part. checkpointing: ResNet-50 keeps
-    only what enters each of its stages and computes the rest again: less memory, the same numbers.
-    """
-
-    epochs: int
-    batch: int
-    optimizer: str  # "sgd" | "adam" | "rmsprop"
-    lr: float
-    one_cycle: bool = False
-    weight_decay: float = 0.0
-    flip: bool = False
-    shift: int = 0
-    jitter: float = 0.0
-    accumulate: int = 1
-    checkpointing: bool = False
-
-
-@dataclass(frozen=True)
-class Scale:
-    """What a row is at a profile: a network of `models.backbones` and how it is trained.
-
-    parts_when_large: in how many parts a batch of stage 0 and of stage 1 is taken at "672".
-    """
-
-    image_size: int
-    backbone: str
-    state_width: int
-    stage0: tuple[Phase, ...] = ()
-    stage1: tuple[Phase, ...] = ()
-    parts_when_large: tuple[int, int] = (1, 1)
-
-
-@dataclass(frozen=True)
-class Profile:
-    """A scale at which every row can run.
-
-    pixels: the image size that stands for the paper's 224 and 672. vgg_m, resnet_50: what
-    stands for each backbone, at 224; rows of one backbone have the same budget and optimizer.
-    train_vehicles, test_vehicles: only so many, for a quick look. pretrained: the backbones
-    start from ImageNet weights, as the paper's did. seeds_of_large_rows: how many seeds the
-    rows get that are larger than the ablation's; None: all.
-    """
-
-    name: str
-    pixels: tuple[int, int]
-    vgg_m: Scale
-    resnet_50: Scale
-    train_vehicles: int | None = None
-    test_vehicles: int | None = None
-    pretrained: bool = False
-    seeds_of_large_rows: int | None = None
-
-    def scale(self, row: Row) -> Scale:
-        """What `row` is at this profile."""
-        scale = {"vgg-m": self.vgg_m, "resnet-50": self.resnet_50}[row.backbone]
-        if row.pixels != 672:
-            return replace(scale, image_size=self.pixels[0])
-        stage0, stage1 = (
-            tuple(replace(phase, accumulate=parts) for phase in phases)
-            for phases, parts in zip(
-                (scale.stage0, scale.stage1), scale.parts_when_large, strict=True
-            )
-        )
-        return replace(scale, image_size=self.pixels[1], stage0=stage0, stage1=stage1)
-
-
-def _small(size: int, backbones: tuple[str, str], width: int, epochs: int, **limits) -> dict:
-    """A laptop's profile: both backbones with one recipe, SGD with Nesterov, one cycle a stage."""
-    recipe = Phase(
-        epochs, 32, "sgd", 0.1, one_cycle=True, weight_decay=5e-4, flip=True, shift=6, jitter=0.2
-    )
-    stages = (recipe,), (replace(recipe, lr=0.05),)
-    vgg_m, resnet = (Scale(size, backbone, width, *stages) for backbone in backbones)
-    return dict(pixels=(size, 2 * size), vgg_m=vgg_m, resnet_50=resnet, **limits)
-
-
-# The authors' code: stage 0 with Adam; stage 1 with RMSprop, started afresh at a tenth of the
-# rate after ten epochs (VGG-M), or at a constant rate with batches of eight (ResNet-50).
-_ADAM = Phase(40, 128, "adam", 1e-3, flip=True)
-_RMSPROP = Phase(10, 64, "rmsprop", 1e-3)
-# Where a step would not fit a GPU of 12 GB: batches in parts, and ResNet-50 recomputes its stages.
-_RECOMPUTED = replace(_ADAM, checkpointing=True)
-
-PROFILES = {
-    # Twenty epochs a stage: train accuracy saturates; with twelve the order of the rows flips.
-    "rendered": Profile(
-        "rendered", **_small(96, ("small-vgg-m", "small-resnet"), 256, 20), seeds_of_large_rows=1
-    ),
-    "smoke": Profile(
-        "smoke", **_small(64, ("tiny-vgg-m", "tiny-resnet"), 64, 6),
-        train_vehicles=40, test_vehicles=40,
-    ),
-    "paper": Profile(
-        "paper", (224, 672),
-        Scale(
-            224, "vgg-m", 1024, (_ADAM,), (_RMSPROP, replace(_RMSPROP, epochs=9, lr=1e-4)), (4, 2)
-        ),
-        Scale(
-            224, "resnet-50", 2048, (_RECOMPUTED,), (replace(_RMSPROP, epochs=19, batch=8),), (8, 1)
-        ),
-        pretrained=True,
-    ),
-}  # fmt: skip
-# For those who cannot get the ImageNet weights: the same from random weights, and named so.
-PROFILES["paper-scratch"] = replace(PROFILES["paper"], name="paper-scratch", pretrained=False)
-
-
-def settings(phase: Phase) -> dict:
-    """The fields that differ from their defaults, as a run's configuration records them.
-
-    A field that is added later does not change what earlier runs say of themselves.
-    """
-    values = {field.name: (getattr(phase, field.name), field.default) for field in fields(phase)}
-    return {name: value for name, (value, default) in values.items() if value != default}
-
-
 def row(slug: str) -> Row:
     """The row of this slug; KeyError with all valid slugs for an unknown one."""
-    return _lookup({r.slug: r for r in (*ROWS, *VARIANTS, *STAGES0)}, slug, "experiment")
-
-
-def profile(name: str) -> Profile:
-    """The profile of this name; KeyError with all valid names for an unknown one."""
-    return _lookup(PROFILES, name, "profile")
-
-
-def _lookup(table: dict, name: str, what: str):
-    if name not in table:
-        raise KeyError(f"unknown {what} {name!r}; known: {', '.join(table)}")
-    return table[name]
+    known = {r.slug: r for r in (*ROWS, *VARIANTS, *STAGES0)}
+    if slug not in known:
+        raise KeyError(f"unknown experiment {slug!r}; known: {', '.join(known)}")
+    return known[slug]
 
 
 def runnable(dataset: str) -> list[Row]:
@@ -304,33 +172,6 @@ def stage0_of(row: Row) -> Row | None:
         return None
     kind = (row.backbone, row.pixels, row.variant)
     return next(s for s in STAGES0 if (s.backbone, s.pixels, s.variant) == kind)
-
-
-def targets(
-    datasets: Iterable[str], slugs: Iterable[str] | None, seeds: Iterable[int], profile: Profile
-) -> list[tuple[str, str, int]]:
-    """(data set, row, seed) of every run that the tables want, each after its stage 0.
-
-    slugs: only these rows; "ablation" stands for ABLATION, "released" for VARIANTS.
-    """
-    result: dict[tuple[str, str, int], None] = {}
-    chosen, seeds = slugs and _chosen(slugs), tuple(seeds)
-    for dataset in datasets:
-        for r in [*runnable(dataset), *(VARIANTS if chosen else ())]:
-            if chosen and r not in chosen:
-                continue
-            large = (r.backbone, r.pixels) != ("vgg-m", 224)
-            count = 1 if not seeded(r) else profile.seeds_of_large_rows if large else None
-            for seed in seeds[:count]:
-                if (stage0 := stage0_of(r)) is not None:
-                    result[dataset, stage0.slug, seed] = None
-                result[dataset, r.slug, seed] = None
-    return list(result)
-
-
-def _chosen(slugs: Iterable[str]) -> list[Row]:
-    groups = {"ablation": ABLATION, "released": VARIANTS}
-    return [r for slug in slugs for r in groups.get(slug) or [row(slug)]]
 
 
 def table_rows_of(dataset: str) -> list[Row]:

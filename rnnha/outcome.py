@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from rnnha import attention, experiments, paths, retrieval, training
 from rnnha.data.benchmark import Benchmark, load, names_of
 from rnnha.data.images import Images, read_mask
+from rnnha.data.subset import test_images
 from rnnha.methods.network import load_checkpoint
 
 MAPS = {"attention": "attention", "gradcam": "Grad-CAM"}  # name in embeddings.npz: title
@@ -129,7 +130,7 @@ def of_checkpoint(dataset: str, checkpoint: Path) -> Outcome:
     """
     model, info = load_checkpoint(checkpoint)
     benchmark = load(dataset)
-    images = test_images(benchmark)
+    images = test_table(benchmark)
     pixels = Images(images["path"], info["image_size"])
     cams = attention.gradcam_maps(model, pixels)
     arrays = training.embed(model, pixels, torch.device("cpu"))
@@ -138,11 +139,12 @@ def of_checkpoint(dataset: str, checkpoint: Path) -> Outcome:
     return _outcome(title, benchmark, arrays)
 
 
-def test_images(benchmark: Benchmark) -> pd.DataFrame:
-    """The test rows of the manifest, each image once, by name, as `Outcome.images` describes."""
+def test_table(benchmark: Benchmark) -> pd.DataFrame:
+    """The scored test images, each once, by name, as `Outcome.images` describes."""
     test = benchmark.manifest[benchmark.manifest["split"] != "train"]
     test = test.assign(name=names_of(test))
-    images = test.drop_duplicates("name").set_index("name")
+    images = test_images(benchmark)
+    images = images.set_index(names_of(images).rename("name"))
     for side in ("query", "gallery"):  # VeRi's queries are both; where the split is test, all are
         images[side] = images.index.isin(test.loc[test["split"].isin([side, "test"]), "name"])
     if benchmark.side_car is None:
@@ -151,7 +153,7 @@ def test_images(benchmark: Benchmark) -> pd.DataFrame:
 
 
 def _outcome(title: str, benchmark: Benchmark, arrays: dict[str, NDArray]) -> Outcome:
-    images = test_images(benchmark).loc[arrays["names"]]
+    images = test_table(benchmark).loc[arrays["names"]]
     vectors = {name: retrieval.unit(arrays[name]) for name in ("o1", "o2") if name in arrays}
     maps = {title: arrays[name] for name, title in MAPS.items() if name in arrays}
     return Outcome(title, benchmark, images, vectors, maps)

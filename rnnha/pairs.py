@@ -157,7 +157,7 @@ def measure(checkpoint: Path, images: pd.DataFrame) -> dict[str, Separation]:
     """How well a checkpoint separates image files across cameras; vehicles it was not trained on.
 
     images: a row each with path, vehicle_id, camera_id and type, or model and paint instead of
-    the type (`outcome.test_images` of a rendered set; the manifest of the photographs).
+    the type (`outcome.test_table` of a rendered set; the manifest of the photographs).
     Returns "all pairs", and "same model and paint" or "same type": pairs of two vehicles that
     only differ in small things.
     """

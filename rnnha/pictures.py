@@ -11,7 +11,7 @@ from rnnha import plots
 from rnnha.data.benchmark import Benchmark
 from rnnha.data.images import read_mask
 from rnnha.explore import pixels
-from rnnha.outcome import Outcome, test_images
+from rnnha.outcome import Outcome, test_table
 
 
 def sheet(
@@ -69,7 +69,7 @@ def one_of_each(benchmark: Benchmark, column: str, seed: int = 0, limit: int = 1
     Models are shown from the same side. KeyError for a column that the set does not have, and
     ValueError where no image has a value in it.
     """
-    images = test_images(benchmark).dropna(subset=column)
+    images = test_table(benchmark).dropna(subset=column)
     if images.empty:
         raise ValueError(f"{benchmark.name}: no test image has a {column}")
     if column == "model":
@@ -82,7 +82,7 @@ def one_of_each(benchmark: Benchmark, column: str, seed: int = 0, limit: int = 1
 
 def one_vehicle(benchmark: Benchmark, seed: int = 0, limit: int = 12) -> Figure:
     """All test images of one vehicle, chosen by chance among those with the most images."""
-    images = test_images(benchmark)
+    images = test_table(benchmark)
     counts = images["vehicle_id"].value_counts()
     vehicle = np.random.default_rng(seed).choice(np.sort(counts.index[counts == counts.max()]))
     own = images[images["vehicle_id"] == vehicle].sort_values(["camera_id", "path"])[:limit]
@@ -92,7 +92,7 @@ def one_vehicle(benchmark: Benchmark, seed: int = 0, limit: int = 12) -> Figure:
 
 def masked(benchmark: Benchmark, names: Sequence[str]) -> Figure:
     """Test images of a rendered set, each above its cue mask and its vehicle mask."""
-    images = test_images(benchmark).loc[list(names)]
+    images = test_table(benchmark).loc[list(names)]
     pictures, titles = [pixels(p) for p in images["path"]], [f"{v}" for v in images["vehicle_id"]]
     originals = list(pictures)
     for kind in ("cues", "vehicle"):
@@ -110,7 +110,7 @@ def twins(benchmark: Benchmark, count: int = 4, seed: int = 0) -> list[str]:
 
     Chosen by chance among all such groups of a rendered set; ValueError where there is none.
     """
-    images = test_images(benchmark)
+    images = test_table(benchmark)
     groups = [group for _, group in images.groupby(["model", "paint", "view"])
               if group["vehicle_id"].nunique() >= count]  # fmt: skip
     rng = np.random.default_rng(seed)
@@ -131,7 +131,7 @@ def mask_share(benchmark: Benchmark, path: str, kind: str = "cues") -> float:
 
 def plain(benchmark: Benchmark, names: Sequence[str], title: str = "") -> Figure:
     """Test images by name, each with its vehicle's number."""
-    images = test_images(benchmark).loc[list(names)]
+    images = test_table(benchmark).loc[list(names)]
     titles = [f"vehicle {v}" for v in images["vehicle_id"]]
     return sheet([pixels(p) for p in images["path"]], titles, title)
 

@@ -22,7 +22,7 @@ def release(checkpoint: Path = pairs.CHECKPOINT) -> list[Path]:
         raise ResultsError(f"{run}: no finished run; `make reproduce` trains it")
     with atomic(checkpoint) as temporary:
         shutil.copyfile(run / "weights.safetensors", temporary)
-    rendered = pairs.measure(checkpoint, outcome.test_images(load(DATASET)))
+    rendered = pairs.measure(checkpoint, outcome.test_table(load(DATASET)))
     rendered["all pairs"].save(checkpoint)
     measured = {f"rendered test vehicles, {what}": found for what, found in rendered.items()}
     try:

@@ -10,15 +10,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rnnha import distributed, experiments, keys, protocols, retrieval, weights
-from rnnha.data.benchmark import Benchmark, DataError, load
-from rnnha.data.subset import fewer_vehicles, hold_out, names_of
-from rnnha.experiments import Profile, Row
+from rnnha import distributed, experiments, keys, profiles, protocols, retrieval, weights
+from rnnha.data.benchmark import Benchmark, DataError, load, names_of
+from rnnha.data.subset import fewer_vehicles, hold_out, test_images
+from rnnha.experiments import Row
 from rnnha.methods.color_histogram import ColorHistogram
 from rnnha.methods.method import Distance, Embedding
 from rnnha.methods.network import Network, with_coarse_label
 from rnnha.methods.oracle import Oracle
 from rnnha.paths import DATA, atomic, run_dir
+from rnnha.profiles import Profile
 from rnnha.training import HISTORY
 
 
@@ -39,7 +40,7 @@ def run(
     again although the run is complete. Raises KeyError for unknown names and DataError where
     the data set is absent or broken.
     """
-    row, size = experiments.row(experiment), experiments.profile(profile)
+    row, size = experiments.row(experiment), profiles.profile(profile)
     if row.method is None:
         raise KeyError(f"{row.title} is a system of the poster that is not built; see the table")
     benchmark = prepared(load(dataset), size, holdout)
@@ -59,13 +60,15 @@ def run(
     start = None
     if (stage0 := experiments.stage0_of(row)) is not None:
         start = run(stage0.slug, dataset, seed, profile, holdout=holdout, precision=precision)
-    config = describe(row, size, benchmark, seed, start)
+    imported = distributed.first_the_writer(lambda: pretrained_weights(row, size))
+    pretrained = weights.describe(imported) if imported else "from scratch"
+    config = describe(row, size, benchmark, seed, start, pretrained)
     if precision != "float32":
         config["precision"] = precision
     parts = keys.key_parts(config, benchmark.manifest)
     settings = f"{parts['configuration']}-{parts['data']}"
     key = f"{settings}-{parts['sources']}"
-    method = _method(row, size, seed, benchmark, folder, start, key, precision)
+    method = _method(row, size, seed, benchmark, folder, start, imported, key, precision)
     history = method.fit(benchmark.train)
     outputs = None if isinstance(method, Oracle) else method.embed(test_images(benchmark))
     if distributed.is_writer():
@@ -97,7 +100,8 @@ def _write_results(folder: Path, row: Row, benchmark: Benchmark, seed: int, hist
 def _expect_same(folder: Path, config: dict, benchmark: Benchmark) -> None:
     """Raise ValueError where a finished run was made with other settings or of other data."""
     found = json.loads((folder / "config.json").read_text())
-    other = [k for k in config if k != "stage0" and found.get(k) != config[k]]
+    decided_before = ("stage0", "pretrained")  # by the profile, and by what was at hand
+    other = [k for k in config if k not in decided_before and found.get(k) != config[k]]
     if found["key_parts"]["data"] != keys.data_key(benchmark.manifest):
         other.append("data")
     if other:
@@ -131,11 +135,13 @@ def prepared(benchmark: Benchmark, profile: Profile, holdout: bool = False) -> B
 
 
 def describe(
-    row: Row, profile: Profile, benchmark: Benchmark, seed: int, start: Path | None
-) -> dict:
+    row: Row, profile: Profile, benchmark: Benchmark, seed: int, start: Path | None,
+    pretrained: dict | str = "from scratch",
+) -> dict:  # fmt: skip
     """The configuration of a run: all that decides its numbers except data and sources.
 
-    start: the folder of its stage 0, which is part of it by its key.
+    start: the folder of its stage 0, which is part of it by its key. pretrained: what
+    `weights.describe` says of the backbone's first weights.
     """
     train, scale = benchmark.train, profile.scale(row)
     labelled = with_coarse_label(train)
@@ -159,9 +165,9 @@ def describe(
         "variant": row.variant,
         "backbone": scale.backbone,
         "state_width": scale.state_width,
-        "phases": [] if row.method == "untrained" else [experiments.settings(p) for p in phases],
+        "phases": [] if row.method == "untrained" else [profiles.settings(p) for p in phases],
         "stage0": start and json.loads((start / "config.json").read_text())["settings_key"],
-        "pretrained": _describe_pretrained(row, profile),
+        "pretrained": pretrained,
         "train_images": len(labelled),
         "train_images_without_coarse_label": len(train) - len(labelled),
         "train_vehicles": int(labelled.vehicle_id.nunique()),
@@ -184,20 +190,6 @@ def pretrained_weights(row: Row, profile: Profile) -> Path | None:
     return weights.find_weights(profile.scale(row).backbone)
 
 
-def _describe_pretrained(row: Row, profile: Profile) -> dict | str:
-    path = pretrained_weights(row, profile)
-    return "from scratch" if path is None else weights.describe(path)
-
-
-def test_images(benchmark: Benchmark) -> pd.DataFrame:
-    """Every test image once: VeRi's query images are also files of its gallery."""
-    test = benchmark.manifest[benchmark.manifest.split != "train"]
-    if benchmark.test_lists:
-        listed = {name for names in benchmark.test_lists.values() for name in names}
-        test = test[names_of(test).isin(listed)]
-    return test.loc[~names_of(test).duplicated()].reset_index(drop=True)
-
-
 def known_labels(benchmark: Benchmark) -> pd.DataFrame:
     """What the oracles know: model and paint, one row an image, indexed by image name.
 
@@ -210,7 +202,9 @@ def known_labels(benchmark: Benchmark) -> pd.DataFrame:
     return labels.set_axis(names_of(test), axis=0)
 
 
-def _method(row, profile, seed, benchmark, folder, start, key, precision) -> Embedding | Distance:
+def _method(
+    row, profile, seed, benchmark, folder, start, imported, key, precision
+) -> Embedding | Distance:
     scale = profile.scale(row)
     if row.method == "color-histogram":
         return ColorHistogram(scale.image_size)
@@ -219,7 +213,7 @@ def _method(row, profile, seed, benchmark, folder, start, key, precision) -> Emb
     return Network(
         row, scale, seed, folder,
         start=start and start / "weights.safetensors",
-        pretrained=pretrained_weights(row, profile),
+        pretrained=imported,
         key=key,
         cache=DATA / "cache" / benchmark.name,
         precision=precision,

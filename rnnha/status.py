@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from rnnha import experiments, keys, training
+from rnnha import experiments, keys, profiles, training
 from rnnha.data.benchmark import Benchmark, load
-from rnnha.experiments import Profile, Scale
 from rnnha.methods.network import build, with_coarse_label
 from rnnha.paths import run_dir
+from rnnha.profiles import Profile, Scale
 from rnnha.run import describe, prepared
 
 Target = tuple[str, str, int]  # data set, row, seed
@@ -24,7 +24,7 @@ SECONDS_WITHOUT_TRAINING = 20
 
 def text(targets: Sequence[Target], profile: str) -> str:
     """One line a run: data set, row, seed, and its state."""
-    scale = experiments.profile(profile)
+    scale = profiles.profile(profile)
     lines = [f"{d:20} {r:20} seed {s}  {state(d, r, s, scale)}" for d, r, s in targets]
     return "\n".join(lines)
 
@@ -36,7 +36,7 @@ def state(dataset: str, slug: str, seed: int, profile: Profile) -> str:
         return "unfinished: goes on from a checkpoint" if _started(folder) else "missing"
     config = json.loads((folder / "config.json").read_text())
     changed = [
-        part for part, now in _key_now(dataset, slug, seed, profile).items()
+        part for part, now in _key_now(dataset, slug, seed, profile, config).items()
         if config["key_parts"][part] != now
     ]  # fmt: skip
     if not changed:
@@ -49,13 +49,18 @@ def _started(folder: Path) -> bool:
     return any(folder.glob("checkpoint*.pt"))
 
 
-def _key_now(dataset: str, slug: str, seed: int, profile: Profile) -> dict[str, str]:
+def _key_now(
+    dataset: str, slug: str, seed: int, profile: Profile, recorded: dict
+) -> dict[str, str]:
     row, benchmark = experiments.row(slug), _benchmark(dataset, profile)
     stage0 = experiments.stage0_of(row)
     start = stage0 and run_dir(benchmark.name, stage0.slug, seed)
     if start is not None and not (start / "config.json").exists():
         start = None
-    return keys.key_parts(describe(row, profile, benchmark, seed, start), benchmark.manifest)
+    # Imported weights are not looked for: they may have been needed for that run only.
+    imported = recorded.get("pretrained", "from scratch")
+    config = describe(row, profile, benchmark, seed, start, imported)
+    return keys.key_parts(config, benchmark.manifest)
 
 
 @cache
@@ -65,7 +70,7 @@ def _benchmark(dataset: str, profile: Profile) -> Benchmark:
 
 def plan(targets: Sequence[Target], profile: str, jobs: int) -> str:
     """The runs that are left and the minutes they will take, from a step timed now."""
-    scale = experiments.profile(profile)
+    scale = profiles.profile(profile)
     left = [
         (dataset, row, seed) for dataset, row, seed in targets
         if not (run_dir(Path(dataset).stem, row, seed) / "metrics.csv").exists()

@@ -8,7 +8,8 @@ from the last epoch gives the same numbers as one that was never killed. Several
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -20,9 +21,9 @@ from tqdm import tqdm
 
 from rnnha import distributed
 from rnnha.data.images import Images, augment, batches, normalise
-from rnnha.experiments import Phase
 from rnnha.models.rnn_ha import Output
 from rnnha.paths import atomic
+from rnnha.profiles import Phase
 
 MEASURES = ("loss", "coarse_loss", "fine_loss", "coarse_accuracy", "fine_accuracy")
 HISTORY = ("stage", "epoch", *MEASURES, "learning_rate", "seconds")
@@ -77,6 +78,8 @@ def train(
     for epoch in (first_epoch + e for e in progress):
         began, rate = time.perf_counter(), optimizer.param_groups[0]["lr"]
         steps = _augmented(images, phase, seed, stage, epoch)
+        if device.type == "cuda":
+            steps = _ahead(steps)
         try:
             row = _epoch(together, steps, coarse, fine, optimizer, schedule, device, precision)
         except FloatingPointError as error:
@@ -91,7 +94,7 @@ def train(
             {"stage": stage, "epoch": epoch + 1, **row, "learning_rate": rate, "seconds": seconds}
         )
         if distributed.is_writer():
-            _save(checkpoint, key, model, optimizer, schedule, history)
+            _save(checkpoint, key, model, optimizer, schedule, history, precision)
         progress.set_postfix_str(f"loss {row['loss']:.3f}, fine {row['fine_accuracy']:.1%}", False)
     distributed.alike(model)
     return history
@@ -102,7 +105,18 @@ def _batches_per_epoch(images: Images, phase: Phase) -> int:
     return max(1, len(images) // phase.batch)
 
 
-def _augmented(images: Images, phase: Phase, seed: int, stage: int, epoch: int) -> Iterator:
+def _ahead(steps: Iterator) -> Iterator:
+    """The same steps, each made by a thread while the GPU is at the one before."""
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        coming = thread.submit(next, steps, None)
+        while (step := coming.result()) is not None:
+            coming = thread.submit(next, steps, None)
+            yield step
+
+
+def _augmented(
+    images: Images, phase: Phase, seed: int, stage: int, epoch: int
+) -> Iterator[list[tuple[float, Tensor, Tensor]]]:
     """The steps of an epoch, in random order, each the parts of a batch that are ours.
 
     A part is its weight (the fraction of the whole batch that it holds), uint8 pixels
@@ -122,21 +136,21 @@ def _augmented(images: Images, phase: Phase, seed: int, stage: int, epoch: int) 
     for start in range(0, len(order), phase.batch):
         batch = order[start : start + phase.batch]
         ours = distributed.share(np.array_split(batch, count))
-        yield (part(batch, indices) for indices in ours), len(ours)
+        yield [part(batch, indices) for indices in ours]
 
 
 def _epoch(model, steps, coarse, fine, optimizer, schedule, device, precision) -> dict:
     """Train on every batch once; mean of each of MEASURES. FloatingPointError: loss not finite."""
     rows = []
-    for parts, count in steps:
+    for parts in steps:
         optimizer.zero_grad(set_to_none=True)
         row: dict[str, float] = {}
         for number, (weight, pixels, index) in enumerate(parts, start=1):
             # Processes average their gradients: only once a step, and as the whole batch's.
-            alone = getattr(model, "no_sync", nullcontext) if number < count else nullcontext
+            alone = getattr(model, "no_sync", nullcontext) if number < len(parts) else nullcontext
             with alone():
                 with autocast(device, precision):
-                    output = model(_to(device, normalise(pixels)))
+                    output = model(normalise(_to(device, pixels)))
                     losses = _losses(output, coarse[index].to(device), fine[index].to(device))
                 for name, value in losses.items():
                     row[name] = row.get(name, 0.0) + weight * value.item()
@@ -166,14 +180,17 @@ def _losses(output: Output, coarse: Tensor, fine: Tensor) -> dict[str, Tensor]:
 
 def make_optimizer(model: nn.Module, phase: Phase) -> torch.optim.Optimizer:
     """A fresh optimizer for a phase."""
-    kinds: dict[str, Callable] = {
-        "sgd": lambda p: torch.optim.SGD(
-            p, phase.lr, momentum=0.9, nesterov=True, weight_decay=phase.weight_decay
-        ),
-        "adam": lambda p: torch.optim.Adam(p, phase.lr, weight_decay=phase.weight_decay),
-        "rmsprop": lambda p: torch.optim.RMSprop(p, phase.lr, weight_decay=phase.weight_decay),
-    }
-    return kinds[phase.optimizer](model.parameters())
+    p = model.parameters()
+    fused = next(model.parameters()).device.type in ("cpu", "cuda")  # not for the dry run's "meta"
+    if phase.optimizer == "sgd":
+        return torch.optim.SGD(
+            p, phase.lr, momentum=0.9, nesterov=True, weight_decay=phase.weight_decay, fused=fused
+        )
+    if phase.optimizer == "adam":
+        return torch.optim.Adam(p, phase.lr, weight_decay=phase.weight_decay, fused=fused)
+    if phase.optimizer == "rmsprop":
+        return torch.optim.RMSprop(p, phase.lr, weight_decay=phase.weight_decay)
+    raise ValueError(f"unknown optimizer {phase.optimizer!r}; known: sgd, adam, rmsprop")
 
 
 def _schedule(optimizer, phase: Phase, per_epoch: int) -> torch.optim.lr_scheduler.LRScheduler:
@@ -183,9 +200,10 @@ def _schedule(optimizer, phase: Phase, per_epoch: int) -> torch.optim.lr_schedul
     return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
 
 
-def _save(checkpoint: Path, key: str, model, optimizer, schedule, history: list[dict]) -> None:
+def _save(checkpoint: Path, key: str, model, optimizer, schedule, history, precision) -> None:
     state = {
         "key": key,
+        "precision": precision,
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
         "schedule": schedule.state_dict(),
@@ -199,19 +217,22 @@ def _save(checkpoint: Path, key: str, model, optimizer, schedule, history: list[
 def _resume(checkpoint: Path, key: str, model, optimizer, schedule) -> list[dict]:
     """Put the state of a checkpoint with this key in place; return its history, else []."""
 
-    def read() -> dict | None:
-        if not checkpoint.exists():
-            return None
-        return torch.load(checkpoint, map_location="cpu", weights_only=True)
-
-    state = distributed.from_writer(read)
-    if state is None or state["key"] != key:
+    state = distributed.from_writer(lambda: _checkpoint(checkpoint, key))
+    if state is None:
         return []
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     schedule.load_state_dict(state["schedule"])
     torch.set_rng_state(state["random"])
     return state["history"]
+
+
+def _checkpoint(path: Path, key: str) -> dict | None:
+    """The state in a checkpoint with this key; None where there is none."""
+    if not path.exists():
+        return None
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    return state if state["key"] == key else None
 
 
 @torch.no_grad()  # not inference mode: weights that `to` copies there could never be trained again
@@ -225,7 +246,7 @@ def embed(
     starts = distributed.share(range(0, len(images), batch))
     ours = np.arange(starts.start, min(starts.stop, len(images))) if starts else np.arange(0)
     for pixels, _ in batches(images, ours, batch):
-        output = model(_to(device, normalise(pixels)))
+        output = model(normalise(_to(device, pixels)))
         for name in ("o1", "o2", "attention"):
             value = getattr(output, name)
             if value is not None:
@@ -244,6 +265,8 @@ def autocast(device: torch.device, precision: str):
 
 
 def _to(device: torch.device, images: Tensor) -> Tensor:
+    if device.type == "cuda":
+        images = images.pin_memory()
     return images.to(device, memory_format=torch.channels_last, non_blocking=True)
 
 
@@ -252,14 +275,19 @@ def default_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def choose_precision(wanted: str, model: nn.Module, size: int, batch: int, device) -> str:
+def choose_precision(
+    wanted: str, model: nn.Module, size: int, batch: int, device, checkpoint: Path, key: str
+) -> str:
     """`wanted`, or "float32" where bfloat16 was wanted but a short timing shows no gain.
 
     On a processor without bfloat16 instructions autocast is about ten times slower than
-    float32, so what the device says it can do is not believed without a measurement.
+    float32, so what the device says it can do is not believed without a measurement. A stage
+    that goes on from its first `checkpoint` stays with the choice that was made then.
     """
     if wanted == "float32":
         return wanted
+    if (state := _checkpoint(checkpoint, key)) is not None:
+        return state["precision"]
     seconds = {p: seconds_per_step(model, size, batch, device, p) for p in ("float32", wanted)}
     return min(seconds, key=seconds.__getitem__)
 

@@ -136,17 +136,13 @@ def _download(url: str, path: Path) -> Path:
     return path
 
 
-def load_backbone(name: str, weights: str | Path | None) -> nn.Module:
-    """The backbone `vgg-m` (512 channels) or `resnet-50` (2048), for `normalise`d images.
+def load_backbone(model: nn.Module, name: str, weights: str | Path) -> None:
+    """Put imported weights into `model`, the backbone `vgg-m` or `resnet-50`.
 
-    weights: a file that `import_weights` wrote; None: untrained, torch's random state decides.
-    Raises ValueError for another name, DataError naming the file where it is not of this
-    backbone, FileNotFoundError where there is none.
+    weights: a file that `import_weights` wrote. Raises ValueError for another name, DataError
+    naming the file where it is not of this backbone, FileNotFoundError where there is none.
     """
     _check_name(name)
-    model = BACKBONES[name]()
-    if weights is None:
-        return model
     info = describe(weights)
     if info["backbone"] != name:
         raise DataError(
@@ -159,7 +155,6 @@ def load_backbone(name: str, weights: str | Path | None) -> nn.Module:
         raise DataError(
             f"{weights} {error}; import it again: rnnha weights import FILE."
         ) from error
-    return model
 
 
 def describe(weights: str | Path) -> dict[str, str]:

@@ -6,7 +6,7 @@ import torch
 from numpy.lib.stride_tricks import sliding_window_view
 
 from rnnha.models.resnet import ResNet50
-from rnnha.models.vgg_m import VGGM
+from rnnha.models.vgg_m import VGGM, LocalResponseNorm
 
 # Worked by hand: a convolution rounds (S + 2 pad - k) / stride down, a pooling rounds it up.
 VGGM_SIDES = {
@@ -59,16 +59,31 @@ def lrn(x):
 
 @pytest.mark.parametrize("layer", ["norm1", "norm2"])
 def test_local_response_normalisation_is_the_sum_over_five_channels(layer):
-    x = np.random.default_rng(0).normal(scale=150, size=(2, 9, 3, 4))
-    found = getattr(VGGM().layers, layer)(torch.from_numpy(x)).numpy()
-    np.testing.assert_allclose(found, lrn(x), rtol=1e-12)
+    norm = getattr(VGGM().layers, layer)
+    x = np.random.default_rng(0).normal(scale=150, size=(2, len(norm.k), 3, 4))
+    found = norm(torch.from_numpy(x).float()).numpy()
+    np.testing.assert_allclose(found, lrn(x), rtol=1e-5)
 
 
 def test_local_response_normalisation_of_three_channels_by_hand():
     # The window holds all three: 2 + 0.0001 (100^2 + 0^2 + 200^2) = 7, and 7^0.75 = 4.303517
     x = torch.tensor([100.0, 0.0, 200.0]).view(1, 3, 1, 1)
-    found = VGGM().layers.norm1(x).flatten().tolist()
+    found = LocalResponseNorm(3)(x).flatten().tolist()
     assert found == pytest.approx([23.23681, 0, 46.47362], rel=1e-6)
+
+
+def test_local_response_normalisation_has_the_gradient_of_torch_and_stays_float32():
+    images = 100 * torch.randn(2, 9, 3, 4, generator=torch.manual_seed(0))
+    weights = torch.randn(2, 9, 3, 4)
+    gradients = []
+    for norm in (LocalResponseNorm(9), torch.nn.LocalResponseNorm(5, 5e-4, 0.75, 2.0)):
+        x = images.clone().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16):
+            y = norm(x)
+        assert y.dtype == torch.float32
+        (y * weights).sum().backward()
+        gradients.append(x.grad)
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-4)
 
 
 def convolve(x, layer, stride, padding):
@@ -106,7 +121,7 @@ def test_vgg_m_computes_what_its_definition_says():
         y = convolve(y, layer, 1, 1)
     y = pool(y)
     assert found.shape == y.shape and min(y.shape[2:]) > 1
-    np.testing.assert_allclose(found, y, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(found, y, rtol=1e-6, atol=1e-6)
 
 
 def test_resnet_50_is_torchvision_s_without_its_head():

@@ -18,10 +18,10 @@ from torch import nn
 
 from rnnha import distributed, training
 from rnnha.data.images import Images
-from rnnha.experiments import Phase
 from rnnha.models.resnet import ResNet50
 from rnnha.models.rnn_ha import CoarseToFine
 from rnnha.paths import ROOT
+from rnnha.profiles import Phase
 from test_run import tiny as tiny
 
 COUNT, CLASSES, VEHICLES = 26, 3, 5

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from rnnha import experiments
+from rnnha import experiments, profiles
 from rnnha.cli import main
 from rnnha.dryrun import try_step
 from rnnha.methods import network
 
-PAPER = experiments.profile("paper")
+PAPER = profiles.profile("paper")
 
 
 @pytest.mark.parametrize(("slug", "dataset", "expected"), [
@@ -42,7 +42,7 @@ def test_a_wrong_shape_fails_as_in_a_run(monkeypatch, tmp_path):
 
 def test_counted_memory_is_what_a_real_step_keeps():
     """The same step with real tensors, its saved storages told apart by their addresses."""
-    profile, row = experiments.profile("smoke"), experiments.row("rnn-ha")
+    profile, row = profiles.profile("smoke"), experiments.row("rnn-ha")
     scale = profile.scale(row)
     counted = try_step(row, profile, scale.stage1[0], 100, 10, 3)
     model = network.build(row, scale, 3, 10).train()

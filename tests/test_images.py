@@ -26,9 +26,9 @@ def paths(tmp_path):
     return files
 
 
-def everything(images, **kwargs):
+def everything(images):
     order = np.arange(len(images))
-    return torch.cat([batch for batch, _ in batches(images, order, 3, **kwargs)])
+    return torch.cat([batch for batch, _ in batches(images, order, 3)])
 
 
 # --- decoding ---
@@ -80,31 +80,16 @@ def test_all_unreadable_images_are_counted_and_ten_listed(tmp_path, paths):
     assert not list(tmp_path.glob("*cache*"))  # nothing half-built is left
 
 
-def test_an_error_in_a_worker_reads_like_any_other(paths):
-    paths[2].write_bytes(b"")
-    with pytest.raises(DataError, match=r"^1 unreadable images.*\n.*2\.jpg") as error:
-        everything(Images(paths, 16), workers=1)
-    assert "Traceback" not in str(error.value)
-
-
-def test_workers_leave_the_global_random_state_alone(paths):
-    before = torch.get_rng_state()
-    everything(Images(paths, 16), workers=1)
-    assert torch.equal(torch.get_rng_state(), before)
-
-
 # --- the memory-mapped copy ---
 
 
-def test_cache_workers_and_plain_reading_give_the_same_numbers(tmp_path, paths):
+def test_cached_and_plain_reading_give_the_same_numbers(tmp_path, paths):
     plain, cached = Images(paths, 24), Images(paths, 24, cache=tmp_path / "c.npy")
     expected = torch.stack([plain[k] for k in range(len(plain))])
     for found in (
         torch.stack([cached[k] for k in range(len(cached))]),
         everything(plain),
-        everything(plain, workers=2),
         everything(cached),
-        everything(cached, workers=2),
     ):
         assert torch.equal(found, expected)
         assert found.is_contiguous()

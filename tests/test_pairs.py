@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from scipy.stats import mannwhitneyu
 
-from rnnha import experiments, pairs
+from rnnha import experiments, pairs, profiles
 from rnnha.data.images import Images, normalise
 from rnnha.methods.network import build, save_checkpoint
 
@@ -17,7 +17,7 @@ from rnnha.methods.network import build, save_checkpoint
 def checkpoint(folder, slug: str = "rnn-ha"):
     torch.manual_seed(0)
     row = experiments.row(slug)
-    scale = experiments.profile("smoke").scale(row)
+    scale = profiles.profile("smoke").scale(row)
     model = build(row, scale, 3, 5).eval()
     info = {"row": slug, "image_size": scale.image_size,
             "backbone": scale.backbone, "state_width": scale.state_width,

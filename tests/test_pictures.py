@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from masked_set import CAMERAS, VEHICLES, tiny_veri
-from rnnha import experiments, outcome, pictures
+from rnnha import experiments, outcome, pictures, profiles
 from rnnha.data.images import Images, normalise
 from rnnha.methods.network import build, save_checkpoint
 
@@ -18,7 +18,7 @@ def benchmark(tmp_path_factory):
 
 
 def made_up(benchmark, o1, o2) -> outcome.Outcome:
-    images = outcome.test_images(benchmark)
+    images = outcome.test_table(benchmark)
     return outcome.Outcome("made up", benchmark, images, {"o1": o1(images), "o2": o2(images)}, {})
 
 
@@ -27,7 +27,7 @@ def one_hot(labels: pd.Series) -> np.ndarray:
 
 
 def test_every_test_image_is_there_once_with_what_the_side_car_tells(benchmark):
-    images = outcome.test_images(benchmark)
+    images = outcome.test_table(benchmark)
     assert len(images) == images.index.nunique() == VEHICLES * CAMERAS
     assert images["gallery"].all()  # the queries are files of the gallery too
     assert images.loc["0002_c003_00000001_0.png", ["model", "view"]].tolist() == ["m0", "left"]
@@ -60,7 +60,7 @@ def test_agreement_of_states_that_know_the_model_or_the_vehicle(benchmark):
 def test_twins_share_model_paint_and_view_and_show_a_cue(benchmark):
     for seed in range(5):
         names = pictures.twins(benchmark, 2, seed)
-        rows = outcome.test_images(benchmark).loc[names]
+        rows = outcome.test_table(benchmark).loc[names]
         assert rows["vehicle_id"].nunique() == 2 and 1 not in rows["vehicle_id"].tolist()
         assert rows.groupby(["model", "paint", "view"]).ngroups == 1
     with pytest.raises(ValueError, match="no 4 vehicles"):
@@ -76,7 +76,7 @@ def test_the_sheets_show_the_images_asked_for(benchmark):
     names = ["0002_c001_00000001_0.png", "0005_c002_00000001_0.png"]
     figure = pictures.masked(benchmark, names)
     shown = [np.asarray(ax.images[0].get_array()) for ax in figure.axes]
-    paths = outcome.test_images(benchmark).loc[names, "path"]
+    paths = outcome.test_table(benchmark).loc[names, "path"]
     np.testing.assert_array_equal(shown[1], np.asarray(Image.open(paths.iloc[1])))
     assert len(shown) == 6
     titles = [ax.get_title() for ax in pictures.one_of_each(benchmark, "type").axes]
@@ -91,7 +91,7 @@ def test_a_checkpoint_gives_the_networks_own_states_and_maps(benchmark, tmp_path
     monkeypatch.setattr(outcome, "load", lambda name: benchmark)
     torch.manual_seed(0)
     row = experiments.row("rnn-ha")
-    scale = experiments.profile("smoke").scale(row)
+    scale = profiles.profile("smoke").scale(row)
     model = build(row, scale, 2, 4).eval()
     info = {"row": "rnn-ha", "image_size": scale.image_size,
             "backbone": scale.backbone, "state_width": scale.state_width,

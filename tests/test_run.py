@@ -17,7 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
-from rnnha import experiments, keys, status, training
+from rnnha import experiments, keys, profiles, status, training
 from rnnha.cli import main
 from rnnha.data.benchmark import DataError
 from rnnha.data.images import Images
@@ -172,7 +172,7 @@ def test_another_seed_gives_another_network(tiny, undisturbed, tmp_path):
 def test_status_tells_the_four_states(tiny, undisturbed, tmp_path):
     shutil.copytree(undisturbed, tmp_path / "runs" / "tiny")
     folder = tmp_path / "runs" / "tiny" / "rnn-ha"
-    smoke = experiments.profile("smoke")
+    smoke = profiles.profile("smoke")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("rnnha.paths.RESULTS", tmp_path)
         assert status.state(str(tiny), "rnn-ha", 0, smoke) == "complete"
@@ -234,7 +234,7 @@ def test_bad_names_give_one_clear_line(wrong, word, tmp_path, monkeypatch, capsy
 def test_nan_loss_stops_and_keeps_the_last_good_state(tiny, tmp_path):
     paths = sorted(map(str, tiny.parent.glob("*.png")))[:64]
     images, labels = Images(paths, 64), torch.arange(64) // 4
-    scale = experiments.profile("smoke").scale(experiments.row("rnn-ha"))
+    scale = profiles.profile("smoke").scale(experiments.row("rnn-ha"))
     torch.manual_seed(0)
     model = build(experiments.row("rnn-ha"), scale, 4, 16)
     checkpoint = tmp_path / "checkpoint.pt"
@@ -254,3 +254,27 @@ def test_nan_loss_stops_and_keeps_the_last_good_state(tiny, tmp_path):
             model, images, labels % 4, labels, replace(good, epochs=3, one_cycle=False), **options
         )
     assert checkpoint.read_bytes() == kept
+
+
+def test_steps_made_ahead_keep_their_order_and_their_errors():
+    def steps():
+        yield from ([1], [2], [3])
+        raise ValueError("unreadable")
+
+    seen = []
+    with pytest.raises(ValueError, match="unreadable"):
+        for step in training._ahead(steps()):
+            seen.append(step)
+    assert seen == [[1], [2], [3]]
+    assert list(training._ahead(iter(()))) == []
+
+
+def test_a_resumed_stage_stays_with_the_precision_chosen_first(tmp_path, monkeypatch):
+    checkpoint = tmp_path / "checkpoint0.pt"
+    torch.save({"key": "k", "precision": "bfloat16"}, checkpoint)
+    timed = {"float32": 1.0, "bfloat16": 2.0}  # a timing now would choose float32
+    monkeypatch.setattr(training, "seconds_per_step", lambda *args: timed[args[-1]])
+    arguments = ("bfloat16", None, 64, 8, torch.device("cpu"))
+    assert training.choose_precision(*arguments, checkpoint, "k") == "bfloat16"
+    assert training.choose_precision(*arguments, checkpoint, "other key") == "float32"
+    assert training.choose_precision(*arguments, tmp_path / "absent.pt", "k") == "float32"

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rnnha import experiments
+from rnnha import experiments, profiles
 from rnnha.data.benchmark import load
 from rnnha.paths import ROOT
 from rnnha.protocols import by_name, score
@@ -41,7 +41,7 @@ def smoke(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def benchmark(smoke: Path):
     """Rendered-VeRi with the few vehicles of the smoke profile (unpacked by `make smoke`)."""
-    return prepared(load("rendered-veri"), experiments.profile("smoke"))
+    return prepared(load("rendered-veri"), profiles.profile("smoke"))
 
 
 @pytest.fixture(scope="module")

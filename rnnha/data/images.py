@@ -1,7 +1,7 @@
 """From image files to batches: decode, square resize, augment, normalise.
 
 Training and embedding use the same steps, so the same file always gives the same numbers, with
-or without the memory-mapped copy and whatever the number of workers.
+or without the memory-mapped copy.
 """
 
 import hashlib
@@ -15,7 +15,6 @@ import torch
 import torchvision
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
@@ -67,7 +66,7 @@ def unreadable(paths: Sequence[str | Path]) -> list[str]:
         return [message for message in pool.map(problem, paths) if message]
 
 
-class Images(Dataset):
+class Images:
     """Images at one size: `images[i]` is uint8 [3, size, size], RGB.
 
     cache: file of a uint8 memory map [N, size, size, 3]. It is built when absent, and again when
@@ -177,44 +176,16 @@ def content_hash(paths: Sequence[str | Path], label: str = "") -> str:
 
 
 def batches(
-    images: Images, order: np.ndarray, batch_size: int, workers: int = 0
+    images: Images, order: np.ndarray, batch_size: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield (uint8 [B, 3, S, S], int64 indices [B]) for the image indices in `order`.
 
-    The last batch may be smaller. Workers decode ahead in processes; a memory-mapped copy is
-    read faster without them, so they are not used for it.
+    The last batch may be smaller.
     """
     order = np.asarray(order, dtype=np.int64)
-    parts = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
-    if images.pixels is not None or workers == 0:
-        for part in parts:
-            yield images.stack(part), torch.from_numpy(part.copy())
-        return
-    # A generator of its own: else the loader would draw from torch's global one, and the number
-    # of workers would change what comes after.
-    loader = DataLoader(
-        _Batches(images, parts), batch_size=None, num_workers=workers, generator=torch.Generator()
-    )
-    for part, batch in zip(parts, loader, strict=True):
-        if isinstance(batch, str):
-            raise DataError(batch)
-        yield batch, torch.from_numpy(part.copy())
-
-
-class _Batches(Dataset):
-    """Whole batches for a DataLoader; an error travels as text, which keeps its message clean."""
-
-    def __init__(self, images: Images, parts: list[np.ndarray]):
-        self.images, self.parts = images, parts
-
-    def __len__(self) -> int:
-        return len(self.parts)
-
-    def __getitem__(self, index: int) -> Tensor | str:
-        try:
-            return self.images.stack(self.parts[index])
-        except DataError as error:
-            return str(error)
+    for start in range(0, len(order), batch_size):
+        part = order[start : start + batch_size]
+        yield images.stack(part), torch.from_numpy(part.copy())
 
 
 def normalise(batch: Tensor) -> Tensor:

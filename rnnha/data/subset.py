@@ -1,4 +1,4 @@
-"""Parts of a benchmark: fewer vehicles for a quick look, or training vehicles held out.
+"""Parts of a benchmark: its test images, fewer vehicles for a quick look, vehicles held out.
 
 Settings are chosen on held-out training vehicles; the test split is for the final tables.
 """
@@ -55,6 +55,15 @@ def hold_out(benchmark: Benchmark, share: float = 0.2, seed: int = 0) -> Benchma
         benchmark, name=name, held_out=True, manifest=manifest, protocol=protocol, test_lists=lists,
         notes=(*benchmark.notes, note),
     )  # fmt: skip
+
+
+def test_images(benchmark: Benchmark) -> pd.DataFrame:
+    """Every test image that is scored, once: VeRi's query images are also files of its gallery."""
+    test = benchmark.manifest[benchmark.manifest.split != "train"]
+    if benchmark.test_lists:
+        listed = {name for names in benchmark.test_lists.values() for name in names}
+        test = test[names_of(test).isin(listed)]
+    return test.loc[~names_of(test).duplicated()].reset_index(drop=True)
 
 
 def _spread(manifest: pd.DataFrame, count: int | None) -> set[int]:

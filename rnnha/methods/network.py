@@ -10,12 +10,13 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from rnnha import distributed, experiments, training
+from rnnha import distributed, experiments, training, weights
 from rnnha.data.images import MEAN, STD, Images
-from rnnha.experiments import Row, Scale
+from rnnha.experiments import Row
 from rnnha.models.backbones import BACKBONES
 from rnnha.models.rnn_ha import CoarseToFine, IdentityOnly, RawColours, ReleasedCoarseToFine
 from rnnha.paths import atomic
+from rnnha.profiles import Scale
 
 
 def build(row: Row, scale: Scale, coarse_classes: int, vehicles: int) -> nn.Module:
@@ -45,8 +46,8 @@ class Network:
 
     start: the weights of stage 0; None for stage 0 itself and for an untrained network.
     pretrained: the backbone's weights before stage 0, or None to begin from scratch.
-    folder: where checkpoint and weights are kept. cache: folder for decoded images, or None to
-    decode every time.
+    folder: where checkpoints and `weights.safetensors` are kept. cache: folder for decoded
+    images, or None to decode every time.
     """
 
     def __init__(
@@ -57,11 +58,6 @@ class Network:
         self.start, self.pretrained, self.key, self.cache = start, pretrained, key, cache
         self.precision = precision
         self.device = training.default_device()
-
-    @property
-    def weights(self) -> Path:
-        """Where the trained network is kept."""
-        return self.folder / "weights.safetensors"
 
     def fit(self, train: pd.DataFrame) -> list[dict]:
         """Train on the images of `train` that `with_coarse_label` keeps."""
@@ -74,7 +70,7 @@ class Network:
         if self.start is not None:
             load_stage0(self.model, self.start)
         elif self.pretrained is not None:
-            self.model.backbone.load_state_dict(load_file(self.pretrained))
+            weights.load_backbone(self.model.backbone, self.scale.backbone, self.pretrained)
         if self.row.method != "untrained":
             history = self._train(train, torch.from_numpy(coarse), torch.from_numpy(fine))
         info = {
@@ -83,22 +79,25 @@ class Network:
             "vehicles": len(vehicles), "coarse_labels": [int(c) for c in coarse_names],
         }  # fmt: skip
         if distributed.is_writer():
-            save_checkpoint(self.model, info, self.weights)
+            save_checkpoint(self.model, info, self.folder / "weights.safetensors")
         return history
 
     def _train(self, train: pd.DataFrame, coarse, fine) -> list[dict]:
         stage = 0 if self.start is None else 1
         phases = self.scale.stage1 if stage else self.scale.stage0
+        files = [self.folder / f"checkpoint{number}.pt" for number in range(len(phases))]
         timed = self.scale.image_size, phases[0].batch, self.device
         self.precision = distributed.from_writer(
-            lambda: training.choose_precision(self.precision, self.model, *timed)
+            lambda: training.choose_precision(
+                self.precision, self.model, *timed, files[0], self.key
+            )
         )
         images, history = distributed.first_the_writer(lambda: self.images(train)), []
-        for number, phase in enumerate(phases):
+        for phase, file in zip(phases, files, strict=True):
             history += training.train(
                 self.model, images, coarse, fine, phase,
                 stage=stage, seed=self.seed, first_epoch=len(history),
-                checkpoint=self.folder / f"checkpoint{number}.pt", key=self.key,
+                checkpoint=file, key=self.key,
                 device=self.device, precision=self.precision,
                 title=f"{self.folder.parents[1].name} {self.row.slug} seed {self.seed}",
             )  # fmt: skip

@@ -1,8 +1,11 @@
 """VGG-M, the paper's backbone: VGG_CNN_M_1024 of Chatfield et al. (2014), conv1 to pool5."""
 
 from collections import OrderedDict
+from contextlib import nullcontext
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 #: Each convolution's weight [out, in, k, k]; the biases are [out].
 SHAPES = {
@@ -32,9 +35,9 @@ class VGGM(nn.Module):
         self.layers = nn.Sequential(
             OrderedDict(
                 conv1=_convolution("conv1"), relu1=nn.ReLU(inplace=True),
-                norm1=_normalisation(), pool1=_pooling(),
+                norm1=LocalResponseNorm(96), pool1=_pooling(),
                 conv2=_convolution("conv2"), relu2=nn.ReLU(inplace=True),
-                norm2=_normalisation(), pool2=_pooling(),
+                norm2=LocalResponseNorm(256), pool2=_pooling(),
                 conv3=_convolution("conv3"), relu3=nn.ReLU(inplace=True),
                 conv4=_convolution("conv4"), relu4=nn.ReLU(inplace=True),
                 conv5=_convolution("conv5"), relu5=nn.ReLU(inplace=True), pool5=_pooling(),
@@ -45,6 +48,30 @@ class VGGM(nn.Module):
         return self.layers(images)
 
 
+class LocalResponseNorm(nn.Module):
+    """b_i = a_i / (k + alpha/n sum_j a_j^2)^beta, j the n channels around i (ibid.).
+
+    The numbers of torch.nn.LocalResponseNorm; its pooling in three dimensions takes more than
+    half of VGG-M's time. A sum over neighbouring channels is a matrix with a band of ones.
+    (torch.nn.CrossMapLRN2d sums over wrong channels from the third one on.)
+    """
+
+    def __init__(self, channels: int, n: int = 5, alpha: float = 5e-4, beta: float = 0.75,
+                 k: float = 2.0):  # fmt: skip
+        super().__init__()
+        self.beta = beta
+        channel = torch.arange(channels)
+        band = (channel[:, None] - channel).abs() <= n // 2
+        self.register_buffer("window", band * (alpha / n), persistent=False)
+        self.register_buffer("k", torch.full((channels,), k), persistent=False)
+
+    def forward(self, a: Tensor) -> Tensor:
+        # Squares need float32 under autocast, too, which the meta device of dry runs does not know.
+        with nullcontext() if a.is_meta else torch.autocast(a.device.type, enabled=False):
+            squares = a.to(self.window.dtype).square().permute(0, 2, 3, 1)
+            return a * F.linear(squares, self.window, self.k).permute(0, 3, 1, 2).pow(-self.beta)
+
+
 def _convolution(name: str) -> nn.Conv2d:
     width, channels, kernel, _ = SHAPES[name]
     layer = nn.Conv2d(channels, width, kernel, STRIDES[name], PADDINGS[name])
@@ -53,11 +80,6 @@ def _convolution(name: str) -> nn.Conv2d:
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
     nn.init.zeros_(layer.bias)
     return layer
-
-
-def _normalisation() -> nn.LocalResponseNorm:
-    # Not torch.nn.CrossMapLRN2d, which sums over wrong channels from the third one on.
-    return nn.LocalResponseNorm(size=5, alpha=5e-4, beta=0.75, k=2.0)
 
 
 def _pooling() -> nn.MaxPool2d:
