@@ -3,12 +3,15 @@
 docs/analysis.md names the one primary comparison and the rule; this is that rule.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+import numpy as np
 
 from rnnha.experiments import row
 from rnnha.layout import Layout, layout_of, published
 from rnnha.results import Results
-from rnnha.statistics import paired_difference
+from rnnha.statistics import interval, paired_difference
 
 # The row of interest and those it is compared with; the first is primary on PRIMARY_DATASET, by
 # mAP, image-to-image, with o2. All the rest is exploratory.
@@ -19,7 +22,7 @@ MINIMUM_SEEDS = 3
 
 @dataclass(frozen=True)
 class Difference:
-    """SUBJECT minus another row, in percentage points, over the seeds that both have."""
+    """A row (SUBJECT) minus another one, in percentage points, over the seeds that both have."""
 
     minus: str
     test_size: str
@@ -46,9 +49,9 @@ class Difference:
 
 
 def difference(results: Results, minus: str, protocol: str, test_size: str,
-               metric: str) -> Difference | None:
-    """SUBJECT minus the row `minus`, or None where the two have no seed in common."""
-    ours = results.by_seed(SUBJECT, protocol, test_size, metric)
+               metric: str, subject: str = SUBJECT) -> Difference | None:
+    """`subject` minus the row `minus`, or None where the two have no seed in common."""
+    ours = results.by_seed(subject, protocol, test_size, metric)
     theirs = results.by_seed(minus, protocol, test_size, metric)
     if ours is None or theirs is None:
         return None
@@ -63,9 +66,28 @@ def difference(results: Results, minus: str, protocol: str, test_size: str,
     return Difference(
         minus, test_size, protocol, metric, found.estimate, found.low, found.high,
         found.smallest, tuple((ours - theirs).mean()), found.n_vehicles,
-        primary=(results.dataset, minus, protocol, metric)
-        == (PRIMARY_DATASET, OTHERS[0], main.protocol, "mAP"),
+        primary=(results.dataset, subject, minus, protocol, metric)
+        == (PRIMARY_DATASET, SUBJECT, OTHERS[0], main.protocol, "mAP"),
     )
+
+
+def score(results: Results, slug: str, protocol: str, size: str, metric: str) -> dict:
+    """A row's number: ours (mean over seeds), sd over seeds, ci_low and ci_high over vehicles,
+    n_seeds, n_vehicles, protocol; only n_seeds, 0, where there is no run."""
+    table = results.by_seed(slug, protocol, size, metric)
+    if table is None:
+        return {"n_seeds": 0}
+    vehicles = table.index.get_level_values("vehicle_id").to_numpy()
+    found = interval(table.mean(axis=1).to_numpy(), vehicles)
+    return {"ours": found.estimate, "sd": sd(table.mean()), "ci_low": found.low,
+            "ci_high": found.high, "n_seeds": table.shape[1], "n_vehicles": found.n_vehicles,
+            "protocol": protocol}
+
+
+def sd(seeds: Iterable[float]) -> float:
+    """Standard deviation over seeds, divisor n - 1; NaN for one seed."""
+    values = list(seeds)
+    return float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
 
 
 def differences(results: Results) -> list[Difference]:

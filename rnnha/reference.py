@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from rnnha.comparisons import label
-from rnnha.experiments import table_rows
+from rnnha.experiments import VARIANTS, table_rows
 from rnnha.layout import TABLES, layout_of
 from rnnha.paths import DATA, atomic
 from rnnha.results import describe, runs, side_car_vehicles
@@ -58,7 +58,8 @@ def compare_with_reference(run_root: Path, reference_root: Path) -> pd.DataFrame
     """
     rows = []
     for dataset in TABLES:
-        for slug, title, _ in table_rows(dataset):
+        rows_of = [*table_rows(dataset), *((v.slug, v.title, v.kind) for v in VARIANTS)]
+        for slug, title, _ in rows_of:
             reference = runs(reference_root, dataset, slug)
             if reference:
                 frame = _compare(runs(run_root, dataset, slug), reference)

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rnnha import comparisons
-from rnnha.experiments import row, table_rows
+from rnnha import comparisons, variants
+from rnnha.experiments import VARIANTS, row, table_rows
 from rnnha.layout import (
     TABLES,
     Layout,
@@ -25,7 +25,6 @@ from rnnha.layout import (
 from rnnha.paths import atomic
 from rnnha.reference import compare_with_reference, lines
 from rnnha.results import Results, runs
-from rnnha.statistics import interval
 
 COLUMNS = ["method", "test_size", "metric", "paper", "ours", "sd", "ci_low", "ci_high", "n_seeds",
            "protocol"]  # fmt: skip
@@ -57,7 +56,7 @@ def build(dataset: str, source: Path) -> Table:
     rows = [
         {"method": title, "test_size": size, "metric": metric,
          "paper": paper[size, metric].get(title, np.nan),
-         **_number(results, slug, layout.protocol, size, metric)}
+         **comparisons.score(results, slug, layout.protocol, size, metric)}
         for slug, title, _ in table_rows(dataset)
         for size, metric in paper
     ]
@@ -111,6 +110,8 @@ def write_all(source: Path, results_root: Path) -> list[Path]:
             written += write(build(dataset, source), Path(results_root) / "tables")
         if ran:
             written += figures(dataset, source, Path(results_root) / "figures")
+        if any(runs(source, dataset, v.slug) for v in VARIANTS):
+            written += variants.write(Results(source, dataset), Path(results_root) / "tables")
     return written
 
 
@@ -126,7 +127,7 @@ def exploratory(results: Results) -> pd.DataFrame:
     rows = [
         {"quantity": "difference", "method": row(comparisons.SUBJECT).title,
          "minus": row(d.minus).title, "test_size": d.test_size, "metric": d.metric,
-         "protocol": d.protocol, "ours": d.value, "sd": _sd(d.by_seed), "ci_low": d.low,
+         "protocol": d.protocol, "ours": d.value, "sd": comparisons.sd(d.by_seed), "ci_low": d.low,
          "ci_high": d.high, "smallest": d.smallest, "n_seeds": len(d.by_seed),
          "n_vehicles": d.n_vehicles, "role": "primary" if d.primary else "exploratory"}
         for d in comparisons.differences(results)
@@ -136,24 +137,8 @@ def exploratory(results: Results) -> pd.DataFrame:
             for metric in layout.further if protocol == layout.protocol else layout.metrics:
                 rows.append({"quantity": "score", "method": title, "test_size": size,
                              "metric": metric, "role": "exploratory",
-                             **_number(results, slug, protocol, size, metric)})
+                             **comparisons.score(results, slug, protocol, size, metric)})
     return _frame(rows, EXPLORATORY)
-
-
-def _number(results: Results, slug: str, protocol: str, size: str, metric: str) -> dict:
-    """Mean and sd over seeds, and the interval over vehicles; empty where there is no run."""
-    table = results.by_seed(slug, protocol, size, metric)
-    if table is None:
-        return {"n_seeds": 0}
-    vehicles = table.index.get_level_values("vehicle_id").to_numpy()
-    found = interval(table.mean(axis=1).to_numpy(), vehicles)
-    return {"ours": found.estimate, "sd": _sd(table.mean()), "ci_low": found.low,
-            "ci_high": found.high, "n_seeds": table.shape[1], "n_vehicles": found.n_vehicles,
-            "protocol": protocol}
-
-
-def _sd(seeds) -> float:
-    return float(np.std(list(seeds), ddof=1)) if len(seeds) > 1 else np.nan
 
 
 def _frame(rows: list[dict], columns: list[str]) -> pd.DataFrame:
