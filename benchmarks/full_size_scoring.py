@@ -30,7 +30,7 @@ def listed(benchmark: Benchmark, vehicles: int) -> pd.DataFrame:
 
 
 def embeddings(images: pd.DataFrame) -> np.ndarray:
-    """float32 [N, WIDTH]: a centre for each vehicle and three times as much noise for each image."""
+    """float32 [N, WIDTH]: a centre a vehicle, and thrice as much noise for each image."""
     rng = np.random.default_rng(0)
     codes, vehicles = pd.factorize(images["vehicle_id"])
     centres = rng.standard_normal((len(vehicles), WIDTH), dtype=np.float32)
