@@ -133,19 +133,18 @@ VARIANTS = tuple(
 ABLATION = tuple(r for r in ROWS if r.method and (r.backbone, r.pixels) == ("vgg-m", 224))
 
 
-def _stage0(slug: str, **delta) -> Row:
+def _stage0(slug: str, title: str, **delta) -> Row:
     reason = "the backbone on identities: a run of its own, which the rows of a seed share"
-    return _row(slug, "stage 0", reason, kind="stage", method="identity-only", **delta)
+    return _row(slug, title, reason, kind="stage", method="identity-only", **delta)
 
 
 STAGES0 = (
-    _stage0("stage0"),
-    _stage0("stage0-672", pixels=672),
-    _stage0("stage0-resnet", backbone="resnet-50"),
-    _stage0("stage0-resnet-672", backbone="resnet-50", pixels=672),
-    _stage0("stage0-released", variant="released"),
+    _stage0("stage0", "stage 0"),
+    _stage0("stage0-672", "stage 0 (672)", pixels=672),
+    _stage0("stage0-resnet", "stage 0 (ResNet)", backbone="resnet-50"),
+    _stage0("stage0-resnet-672", "stage 0 (ResNet+672)", backbone="resnet-50", pixels=672),
+    _stage0("stage0-released", "stage 0, as released", variant="released"),
 )
-STAGE0 = STAGES0[0]
 
 
 def row(slug: str) -> Row:

@@ -10,7 +10,8 @@ from sklearn.manifold import TSNE
 
 from rnnha import comparisons, plots, retrieval
 from rnnha.data.benchmark import load, names_of
-from rnnha.experiments import STAGE0, row, table_rows
+from rnnha.data.subset import test_images
+from rnnha.experiments import row, stage0_of, table_rows
 from rnnha.layout import layout_of
 from rnnha.paths import atomic, dataset_dir
 from rnnha.results import Results, history, runs, vehicles
@@ -66,7 +67,8 @@ def cmc(results: Results) -> Figure | None:
 def training(results: Results) -> Figure | None:
     """Loss and train accuracy of the rows that are trained."""
     titles = {slug: title for slug, title, _ in table_rows(results.dataset)}
-    titles[STAGE0.slug] = STAGE0.title  # last, so that a row has one colour in all figures
+    # Stage 0 last, so that a row has one colour in all figures.
+    titles |= {stage0.slug: stage0.title for stage0 in map(stage0_of, map(row, titles)) if stage0}
     frame = history(results.source, results.dataset, titles)
     title = _title(results.dataset, "training, mean ± sd over seeds")
     return plots.training_curves(frame, title) if len(frame) else None
@@ -111,13 +113,16 @@ def forest(results: Results) -> Figure | None:
     return plots.forest(pd.DataFrame(rows), title) if rows else None
 
 
-def embeddings(results: Results) -> Figure | None:
-    """o1 and o2 of RNN-HA, lowest seed, in two dimensions: coarse first, fine second.
+def embeddings(
+    results: Results, experiment: str = comparisons.SUBJECT, seed: int | None = None
+) -> Figure | None:
+    """o1 and o2 of a row in two dimensions: coarse first, fine second. seed: None, the lowest.
 
     The MODELS models with the most test vehicles, VEHICLES vehicles of each, all their images.
     """
-    folders = runs(results.source, results.dataset, comparisons.SUBJECT).values()
-    files = [file for folder in folders if (file := folder / "embeddings.npz").exists()]
+    folders = runs(results.source, results.dataset, experiment)
+    files = [file for number, folder in folders.items() if seed in (None, number)
+             and (file := folder / "embeddings.npz").exists()]
     if not files or (known := image_labels(results.dataset)) is None:
         return None
     stored = np.load(files[0], allow_pickle=False)
@@ -125,7 +130,7 @@ def embeddings(results: Results) -> Figure | None:
     chosen = _few(known)
     planes = {name: plane(stored[key][chosen.index]) for key, name in
               (("o1", "o1, after the coarse step"), ("o2", "o2, after the fine step"))}
-    title = _title(results.dataset, f"{row(comparisons.SUBJECT).title}, t-SNE of "
+    title = _title(results.dataset, f"{row(experiment).title}, t-SNE of "
                    f"{len(chosen)} test images, {chosen['vehicle_id'].nunique()} vehicles")
     return plots.embedding_maps(planes, chosen["model"], chosen["vehicle_id"], title)
 
@@ -154,10 +159,9 @@ def image_labels(dataset: str) -> pd.DataFrame | None:
     if not dataset_dir(dataset).is_dir():
         return None
     found = load(dataset)
-    test = found.manifest[found.manifest["split"] != "train"]
+    test = test_images(found)
     labels = pd.DataFrame({"image": names_of(test), "vehicle_id": test["vehicle_id"],
                            "model": test["coarse_id"]})
-    labels = labels.drop_duplicates("image")
     if found.side_car is None:
         return labels
     return labels.drop(columns="model").merge(found.side_car[["image", "model"]], on="image")

@@ -23,9 +23,11 @@ from rnnha.layout import (
     published,
 )
 from rnnha.paths import atomic
+from rnnha.profiles import profile
 from rnnha.reference import compare_with_reference, lines
 from rnnha.results import Results, runs
 
+RENDERED = profile("rendered")
 COLUMNS = ["method", "test_size", "metric", "paper", "ours", "sd", "ci_low", "ci_high", "n_seeds",
            "protocol"]  # fmt: skip
 EXPLORATORY = ["quantity", "method", "minus", "test_size", "metric", "protocol", "ours", "sd",
@@ -191,6 +193,12 @@ def _notes(layout: Layout) -> tuple[str, ...]:
     if layout.synthetic:
         notes.append("All images are rendered (synthetic): these numbers say how the methods "
                      "compare with one another here, not how they compare with the paper.")
+        small, large = RENDERED.pixels
+        notes.append(
+            f"All rows are at rendered size: {small} x {small} pixels stand for the paper's 224, "
+            f"{large} x {large} for its 672, a narrow VGG-M with batch normalisation for VGG-M, a "
+            "small ResNet for ResNet-50, all trained from random weights. RNN-HA (672), (ResNet) "
+            f"and (ResNet+672) have {RENDERED.seeds_of_large_rows} seed: no sd, and no conclusion.")
     if any(ours != paper for ours, paper in layout.sizes.items()):
         pairs = ", ".join(f"{ours} beside {paper}" for ours, paper in layout.sizes.items())
         notes.append(f"The rendered set's test lists are smaller than VehicleID's; the paper's "

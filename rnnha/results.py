@@ -8,9 +8,9 @@ Reading needs no images, no weights and no torch.
 import json
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
+from rnnha.experiments import row, stage0_of
 from rnnha.paths import DATA, REFERENCE
 from rnnha.protocols import METRICS, read_per_query, values
 
@@ -84,7 +84,8 @@ def describe(folder: Path) -> tuple[str, str]:
 def history(source: Path, dataset: str, titles: dict[str, str]) -> pd.DataFrame:
     """Training histories of the rows `titles` (slug -> title) as `plots.training_curves` wants.
 
-    Rows that start from stage 0, a run of its own, go on at the epoch after its last.
+    Rows that start from a stage 0, a run of its own, go on at the epoch after its last, where it
+    is among the rows.
     """
     frames = []
     for slug, title in titles.items():
@@ -94,13 +95,15 @@ def history(source: Path, dataset: str, titles: dict[str, str]) -> pd.DataFrame:
             except pd.errors.EmptyDataError:
                 continue  # nothing was trained: oracles, colour histogram, untrained network
             frame[["coarse_accuracy", "fine_accuracy"]] *= 100
-            frames.append(frame.assign(method=title, seed=seed, step=frame["epoch"]))
+            frames.append(frame.assign(slug=slug, method=title, seed=seed))
     if not frames:
         return pd.DataFrame()
     whole = pd.concat(frames, ignore_index=True)
-    before = whole.loc[whole["stage"] == 0, "epoch"].max()
-    whole.loc[whole["stage"] > 0, "step"] += 0 if np.isnan(before) else int(before)
-    return whole
+    epochs = whole.groupby("slug")["epoch"].max()
+    before = {slug: epochs.get(stage0.slug, 0) for slug in epochs.index
+              if (stage0 := stage0_of(row(slug)))}  # fmt: skip
+    whole["step"] = whole["epoch"] + whole["slug"].map(before).fillna(0).astype(int)
+    return whole.drop(columns="slug")
 
 
 def vehicles(dataset: str, source: Path) -> pd.DataFrame | None:

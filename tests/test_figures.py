@@ -41,16 +41,21 @@ def test_types_average_the_queries_of_their_vehicles(source):
 def test_training_goes_on_after_stage_0(source):
     columns = {"loss": 1.0, "coarse_loss": 1.0, "fine_loss": 1.0, "coarse_accuracy": 0.5,
                "fine_accuracy": 0.25}
-    for experiment, stage in (("stage0", 0), ("rnn-ha", 1)):
+    for experiment, stage, epochs in (
+        ("stage0", 0, 3), ("rnn-ha", 1, 3), ("stage0-resnet", 0, 2), ("rnn-ha-resnet", 1, 2)
+    ):  # fmt: skip
         folder = source / "rendered-veri" / experiment / "seed0"
-        if stage == 0:
+        if not folder.exists():
             write_run(source, "rendered-veri", experiment, 0, queries(SCORES))
-        pd.DataFrame({"stage": stage, "epoch": [1, 2, 3], **columns}).to_csv(
+        pd.DataFrame({"stage": stage, "epoch": range(1, epochs + 1), **columns}).to_csv(
             folder / "history.csv", index=False)
-    ax = figures.training(Results(source, "rendered-veri")).axes[3]
-    first, second = ax.lines[:2]  # RNN-HA, then stage 0
-    assert (list(first.get_xdata()), list(second.get_xdata())) == ([4, 5, 6], [1, 2, 3])
-    assert list(first.get_ydata()) == [25, 25, 25]
+    figure = figures.training(Results(source, "rendered-veri"))
+    ax, (legend,) = figure.axes[3], figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "RNN-HA", "RNN-HA (ResNet)", "stage 0", "stage 0 (ResNet)"]
+    assert [list(line.get_xdata()) for line in ax.lines[:4]] == [
+        [4, 5, 6], [3, 4], [1, 2, 3], [1, 2]]  # each after the stage 0 of its own
+    assert list(ax.lines[0].get_ydata()) == [25, 25, 25]
 
 
 def test_embeddings_show_whole_vehicles_of_the_fullest_models(source, monkeypatch):
@@ -65,7 +70,9 @@ def test_embeddings_show_whole_vehicles_of_the_fullest_models(source, monkeypatc
     np.savez(source / "rendered-veri" / "rnn-ha" / "seed0" / "embeddings.npz",
              names=known["image"].to_numpy(str)[order], o1=rng.random((60, 8)),
              o2=np.eye(20)[vehicle[order]] + rng.random((60, 20)) / 100)
-    figure = figures.embeddings(Results(source, "rendered-veri"))
+    figure = figures.embeddings(Results(source, "rendered-veri"), seed=0)
+    assert figures.embeddings(Results(source, "rendered-veri"), seed=1) is None
+    assert figures.embeddings(Results(source, "rendered-veri"), "rnn-h") is None
     by_model, by_vehicle = figure.axes[2:4]
     assert [c.get_label() for c in by_model.collections] == ["full", "fuller"]
     assert [len(c.get_offsets()) for c in by_vehicle.collections] == [3] * 2 * figures.VEHICLES
