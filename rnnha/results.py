@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from rnnha.experiments import row, stage0_of
+from rnnha.experiments import ROWS, VARIANTS, row, stage0_of
+from rnnha.layout import TABLES, layout_of
 from rnnha.paths import DATA, REFERENCE
 from rnnha.protocols import METRICS, read_per_query, values
 
@@ -23,6 +24,24 @@ def runs(source: Path, dataset: str, experiment: str) -> dict[int, Path]:
     """Folders of the finished runs, by seed, in ascending order."""
     found = (Path(source) / dataset / experiment).glob("seed*/metrics.csv")
     return dict(sorted((int(file.parent.name.removeprefix("seed")), file.parent) for file in found))
+
+
+def crossed(experiment: str, trained_on: str) -> str:
+    """What a row is called where its weights come from another data set."""
+    return f"{experiment}-from-{trained_on}"
+
+
+def cross_rows(source: Path, dataset: str) -> list[tuple[str, str, str]]:
+    """(slug, title, "cross") of the rows trained on another data set and scored on this one, as
+    far as there are finished runs of them; in the table's order."""
+    found = []
+    for r in (*ROWS, *VARIANTS):
+        for folder in sorted((Path(source) / dataset).glob(crossed(r.slug, "*"))):
+            if runs(source, dataset, folder.name):
+                other = folder.name.removeprefix(crossed(r.slug, ""))
+                other = layout_of(other).title if other in TABLES else other
+                found.append((folder.name, f"{r.title}, trained on {other}", "cross"))
+    return found
 
 
 class Results:

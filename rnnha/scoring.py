@@ -8,6 +8,7 @@ import pandas as pd
 from rnnha import protocols
 from rnnha.data import own
 from rnnha.data.benchmark import DataError
+from rnnha.embeddings import load_embeddings
 
 
 def score_files(embeddings: Path, manifest: Path, draws: Path | None = None) -> pd.DataFrame:
@@ -21,7 +22,7 @@ def score_files(embeddings: Path, manifest: Path, draws: Path | None = None) -> 
     is both query and gallery (it would find itself).
     """
     benchmark = own.read(Path(manifest), images=False)
-    vectors = _load(Path(embeddings))
+    vectors = load_embeddings(Path(embeddings))
     rows = benchmark.manifest
     if len(vectors) != len(rows):
         raise DataError(f"{embeddings}: {len(vectors):,} embeddings, but {manifest} has "
@@ -39,15 +40,3 @@ def score_files(embeddings: Path, manifest: Path, draws: Path | None = None) -> 
         return vectors[row.loc[pd.MultiIndex.from_frame(images[["path", "split"]])].to_numpy()]
 
     return protocols.score(benchmark, embed=embed, draws=draws)
-
-
-def _load(path: Path) -> np.ndarray:
-    try:
-        vectors = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not readable as .npy ({error}); "
-                        "save a [N, D] array with numpy.save") from error
-    if not isinstance(vectors, np.ndarray) or vectors.ndim != 2 or vectors.dtype.kind not in "fiu":
-        found = f"{vectors.dtype} {vectors.shape}" if isinstance(vectors, np.ndarray) else "an .npz"
-        raise DataError(f"{path}: found {found}; expected an .npy of numbers [N, D]")
-    return vectors

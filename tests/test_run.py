@@ -153,6 +153,36 @@ def test_a_killed_run_resumes_to_the_same_bytes(kill, moment, stage, tiny, undis
         pd.testing.assert_frame_equal(*history)
 
 
+def test_a_stage_of_two_phases_resumes_in_the_second(tiny, tmp_path, monkeypatch):
+    """As in the paper's profile: ten epochs, then a fresh optimizer at a tenth of the rate."""
+    smoke = profiles.profile("smoke")
+    first = replace(smoke.vgg_m.stage1[0], epochs=2, one_cycle=False, optimizer="rmsprop", lr=1e-3)
+    phases = (first, replace(first, lr=1e-4))
+    vgg_m = replace(smoke.vgg_m, stage0=(first,), stage1=phases)
+    monkeypatch.setitem(profiles.PROFILES, "smoke", replace(smoke, vgg_m=vgg_m))
+    whole = here(tmp_path / "whole", tiny) / "rnn-ha" / "seed0"
+
+    train_epoch, rates = training._epoch, []
+
+    def stopped(model, steps, coarse, fine, optimizer, *rest):
+        rates.append(optimizer.param_groups[0]["lr"])
+        if len(rates) == 6:  # two epochs of stage 0, two of the first phase, one of the second
+            raise KeyboardInterrupt
+        return train_epoch(model, steps, coarse, fine, optimizer, *rest)
+
+    monkeypatch.setattr(training, "_epoch", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        here(tmp_path / "parts", tiny)
+    assert rates == [1e-3] * 4 + [1e-4] * 2
+    parts = here(tmp_path / "parts", tiny) / "rnn-ha" / "seed0"
+    assert rates[6:] == [1e-4]  # the last epoch alone
+    for name in ("per_query.csv.gz", "weights.safetensors"):
+        assert (parts / name).read_bytes() == (whole / name).read_bytes(), name
+    history = pd.read_csv(parts / "history.csv")
+    assert list(history.epoch) == [1, 2, 3, 4]
+    assert list(history.learning_rate) == [1e-3, 1e-3, 1e-4, 1e-4]
+
+
 def test_a_second_call_does_nothing(tiny, undisturbed):
     folder = undisturbed / "rnn-ha" / "seed0"
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
