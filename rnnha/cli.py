@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rnnha import __version__, experiments, profiles
-from rnnha.paths import DATA, REFERENCE, RESULTS, ROOT
+from rnnha.paths import DATA, REFERENCE, RESULTS, ROOT, atomic
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,12 +71,53 @@ def _parser() -> argparse.ArgumentParser:
                      help="try one step without images and memory, and print the plan")
     sub.add_argument("--step-seconds", type=float, help="to estimate hours in a dry run")
 
-    sub = command("score", _score, "Score anybody's embeddings by the project's protocols.",
+    sub = command("score", _score,
+                  "Score anybody's embeddings, or trained weights, by the project's protocols.",
                   "rnnha score --embeddings a.npy --manifest m.csv")  # fmt: skip
-    sub.add_argument("--embeddings", type=Path, required=True,
-                     help="float32 [N, D], a row for each row of the manifest")
+    what = sub.add_mutually_exclusive_group(required=True)
+    what.add_argument("--embeddings", type=Path,
+                      help="float32 [N, D], a row for each row of the manifest")
+    what.add_argument("--checkpoint", type=Path, help="weights that this project trained")
+    sub.add_argument("--manifest", type=Path,
+                     help="of the embeddings: CSV with path, vehicle_id, split, camera_id")
+    sub.add_argument("--dataset", help="for the checkpoint: a name, or a CSV manifest")
+
+    sub = command("cross", _cross, "Score a finished run on another data set, for its table.",
+                  "rnnha cross rnn-ha --from rendered-veri --dataset rendered-vehicleid"
+                  )  # fmt: skip
+    sub.add_argument("experiment", help="a row that trains a network")
+    sub.add_argument("--from", dest="trained_on", required=True, help="the set it was trained on")
+    sub.add_argument("--dataset", required=True, help="the set to score on: a name, or a CSV")
+    sub.add_argument("--seed", type=int, default=0)
+
+    sub = command("export", _export, "Copy a finished run's weights, with a model card.",
+                  "rnnha export rnn-ha --dataset rendered-veri --out rnn_ha.safetensors"
+                  )  # fmt: skip
+    sub.add_argument("experiment", help="a row that trains a network")
+    sub.add_argument("--dataset", default="rendered-veri", help="a name, or a CSV manifest")
+    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--out", type=Path, required=True, help="FILE.safetensors; FILE.md beside it")
+
+    sub = command("index", _index, "Index the embeddings of a large gallery (needs faiss-cpu).",
+                  "rnnha index --embeddings a.npy --manifest m.csv --out city.index"
+                  " --kind ivf-pq")  # fmt: skip
+    sub.add_argument("--embeddings", type=Path, required=True, help="as for score, any numbers")
     sub.add_argument("--manifest", type=Path, required=True,
-                     help="CSV with the columns path, vehicle_id, split, camera_id")
+                     help="as for score, its gallery or test rows; only path is required")
+    sub.add_argument("--out", type=Path, required=True, help="folder to write")
+    sub.add_argument("--kind", choices=("exact", "ivf-pq"), default="exact",
+                     help="ivf-pq takes a fraction of memory and time, and misses some (exact)")
+    sub.add_argument("--seed", type=int, default=0, help="draws the training images (0)")
+
+    sub = command("search", _search, "Find the images of an index that are nearest to queries.",
+                  "rnnha search --index city.index --embeddings q.npy --manifest q.csv --k 10")
+    sub.add_argument("--index", type=Path, required=True, help="folder that rnnha index wrote")
+    sub.add_argument("--embeddings", type=Path, required=True, help="of the same network")
+    sub.add_argument("--manifest", type=Path, required=True,
+                     help="as for index; its query or test rows")
+    sub.add_argument("--k", type=int, default=10, help="images a query (10)")
+    sub.add_argument("--nprobe", type=int, default=64, help="lists looked into by ivf-pq (64)")
+    sub.add_argument("--out", type=Path, help="CSV file to write, instead of printing it")
 
     sub = command("compare", _compare, "Say how alike two pictures of vehicles are.",
                   "rnnha compare A.jpg B.jpg --figure pair.png")  # fmt: skip
@@ -171,9 +212,55 @@ def _run(options) -> None:
 
 def _score(options) -> None:
     from rnnha.protocols import summarise
-    from rnnha.scoring import score_files
 
-    print(summarise(score_files(options.embeddings, options.manifest)).to_string(index=False))
+    if options.checkpoint:
+        from rnnha.cross import score_checkpoint
+        from rnnha.data import load
+
+        if not options.dataset or options.manifest:
+            raise ValueError("--checkpoint is scored on a --dataset (a name, or a CSV manifest)")
+        found = score_checkpoint(options.checkpoint, load(options.dataset))
+    else:
+        from rnnha.scoring import score_files
+
+        if not options.manifest or options.dataset:
+            raise ValueError("--embeddings are described by a --manifest (a CSV)")
+        found = score_files(options.embeddings, options.manifest)
+    print(summarise(found).to_string(index=False))
+
+
+def _cross(options) -> None:
+    from rnnha.cross import cross
+
+    folder = cross(options.experiment, options.trained_on, options.dataset, options.seed)
+    print(folder / "metrics.csv")
+
+
+def _export(options) -> None:
+    from rnnha.export import export
+
+    for path in export(options.experiment, options.dataset, options.seed, options.out):
+        print(path)
+
+
+def _index(options) -> None:
+    from rnnha.large_gallery import build
+
+    report = build(options.embeddings, options.manifest, options.out, options.kind, options.seed)
+    size = sum(file.stat().st_size for file in options.out.iterdir())
+    print(f"{report.text}\n{options.out}: {size / 1e6:,.1f} MB")
+
+
+def _search(options) -> None:
+    from rnnha.large_gallery import search
+
+    found = search(options.index, options.embeddings, options.manifest, options.k, options.nprobe)
+    if options.out is None:
+        found.to_csv(sys.stdout, index=False, float_format="%.5f")
+        return
+    with atomic(options.out) as temporary:
+        found.to_csv(temporary, index=False, float_format="%.5f")
+    print(options.out)
 
 
 def _compare(options) -> None:

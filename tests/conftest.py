@@ -8,9 +8,10 @@ import pytest
 
 from rnnha.paths import ROOT
 
-# .ci/run sets it: the tests that render must not be skipped there.
-if "RNNHA_REQUIRE_RENDER" in os.environ and find_spec("mitsuba") is None:
-    raise pytest.UsageError("RNNHA_REQUIRE_RENDER is set, but mitsuba is not installed")
+# .ci/run sets them: the tests that need what is optional elsewhere must not be skipped there.
+for variable, module in (("RNNHA_REQUIRE_RENDER", "mitsuba"), ("RNNHA_REQUIRE_INDEX", "faiss")):
+    if variable in os.environ and find_spec(module) is None:
+        raise pytest.UsageError(f"{variable} is set, but {module} is not installed")
 
 
 @pytest.fixture(scope="session")
