@@ -171,9 +171,13 @@ lint: $(READY) ## ruff, and no outputs in notebooks (make strip takes them out)
 strip: $(READY) ## take outputs and execution marks out of the notebooks
 	@$(STRIP) notebooks/*.ipynb
 
-bench: $(READY) ## scoring speed beside fast-reid and torchreid, in .venv-bench
+# The peers' compiled scorer fits the Python and NumPy that it was built with, those of .venv-bench.
+KEEP     = $(if $(WRITE),--write)
+bench: $(READY) ## speed: scoring beside its peers, sets of real size, training (WRITE=1 keeps it)
 	@$(PYTHON) benchmarks/peers.py
-	@$(PYTHON) benchmarks/scoring.py
+	@PYTHONPATH=. .venv-bench/bin/python benchmarks/scoring.py $(KEEP)
+	@PYTHONPATH=. $(PYTHON) benchmarks/full_size.py $(KEEP)
+	@PYTHONPATH=. $(PYTHON) benchmarks/training.py $(KEEP)
 
 lock: ## resolve pyproject.toml into requirements.lock anew (needs uv; UPGRADE=1: newest)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
