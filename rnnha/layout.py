@@ -1,13 +1,15 @@
 """How the poster's tables look: which numbers they hold, and the pages that show them."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from rnnha.paths import ROOT
 
+# The line above a block of rows, by the rows' kind; the poster's own stand without one.
+HEADINGS = {"control": "controls, not in the paper", "cross": "trained on another data set"}
 PUBLISHED = ROOT / "results" / "published.csv"
 
 
@@ -57,16 +59,16 @@ def published(layout: Layout, size: str, metric: str) -> dict[str, float]:
     return dict(zip(frame["method"], frame["percent"], strict=True))
 
 
-def poster_page(rows: pd.DataFrame, layout: Layout, controls: Sequence[str]) -> pd.DataFrame:
+def poster_page(rows: pd.DataFrame, layout: Layout, kinds: Mapping[str, str]) -> pd.DataFrame:
     """Tidy rows as the poster lays them out: a line a method, two columns a number.
 
-    Cells are text; the control rows stand under a line of their own. Columns have two levels:
-    the number ("top-1, 50 vehicles (paper: 800)"), and "paper" or "ours".
+    Cells are text; kinds: of each method; those of HEADINGS stand under a line of their own.
+    Columns have two levels: the number ("top-1, 50 vehicles (paper: 800)"), and "paper" or "ours".
     """
-    lines, heading = {}, "controls, not in the paper"
+    lines = {}
     for method, numbers in rows.groupby("method", sort=False):
-        if method in controls and heading not in lines:
-            lines[heading] = {}
+        if (heading := HEADINGS.get(kinds[method])) is not None:
+            lines.setdefault(heading, {})
         cells = {}
         for n in numbers.itertuples():
             name = n.metric.replace("top", "top-")

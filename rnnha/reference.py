@@ -10,7 +10,7 @@ from rnnha.comparisons import label
 from rnnha.experiments import VARIANTS, table_rows
 from rnnha.layout import TABLES, layout_of
 from rnnha.paths import DATA, atomic
-from rnnha.results import describe, runs, side_car_vehicles
+from rnnha.results import cross_rows, describe, runs, side_car_vehicles
 
 # metrics.csv comes last: a reference is complete when it is there, like a run.
 SMALL_FILES = ("config.json", "env.json", "history.csv", "per_query.csv.gz", "attention.csv",
@@ -58,7 +58,8 @@ def compare_with_reference(run_root: Path, reference_root: Path) -> pd.DataFrame
     """
     rows = []
     for dataset in TABLES:
-        rows_of = [*table_rows(dataset), *((v.slug, v.title, v.kind) for v in VARIANTS)]
+        rows_of = [*table_rows(dataset), *((v.slug, v.title, v.kind) for v in VARIANTS),
+                   *cross_rows(reference_root, dataset)]  # fmt: skip
         for slug, title, _ in rows_of:
             reference = runs(reference_root, dataset, slug)
             if reference:
@@ -102,11 +103,12 @@ def lines(comparison: pd.DataFrame) -> list[str]:
         layout = layout_of(dataset)
         shown = (frame["protocol"] == layout.protocol) & frame["metric"].isin(layout.metrics)
         further.append(frame[~shown])
+        width = max(28, *frame["method"].str.len())
         text.append(f"{dataset} ({layout.protocol}), ours and reference, mean over common seeds:")
         for row in frame[shown].itertuples():
             size = "" if row.test_size == "test" else f"{row.test_size:>5}"
             ours = "" if pd.isna(row.ours) else f"{row.ours:.2f}"
-            text.append(f"  {row.method:<28}{size} {label(row.metric):<6} {ours:>6}  "
+            text.append(f"  {row.method:<{width}}{size} {label(row.metric):<6} {ours:>6}  "
                         f"{row.reference:>6.2f}  {row.verdict}")
     counts = pd.concat(further)["verdict"].value_counts()
     if not counts.empty:

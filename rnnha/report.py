@@ -25,7 +25,7 @@ from rnnha.layout import (
 from rnnha.paths import atomic
 from rnnha.profiles import profile
 from rnnha.reference import compare_with_reference, lines
-from rnnha.results import Results, runs
+from rnnha.results import Results, cross_rows, runs
 
 RENDERED = profile("rendered")
 COLUMNS = ["method", "test_size", "metric", "paper", "ours", "sd", "ci_low", "ci_high", "n_seeds",
@@ -49,8 +49,9 @@ class Table:
 def build(dataset: str, source: Path) -> Table:
     """Table of a data set from a folder of runs (`results/runs` or `results/reference`).
 
-    Rows not built or not run have the paper's number and empty cells. Raises KeyError for a data
-    set without a table, ResultsError where the runs of one row do not belong together.
+    Rows not built or not run have the paper's number and empty cells; rows trained on another
+    data set come last, where there are any. Raises KeyError for a data set without a table,
+    ResultsError where the runs of one row do not belong together.
     """
     layout, results = layout_of(dataset), Results(source, dataset)
     paper = {(size, metric): published(layout, size, metric)
@@ -59,13 +60,14 @@ def build(dataset: str, source: Path) -> Table:
         {"method": title, "test_size": size, "metric": metric,
          "paper": paper[size, metric].get(title, np.nan),
          **comparisons.score(results, slug, layout.protocol, size, metric)}
-        for slug, title, _ in table_rows(dataset)
+        for slug, title, _ in [*table_rows(dataset), *cross_rows(source, dataset)]
         for size, metric in paper
     ]
     title = f"{layout.title}: the paper's table, rebuilt"
     if layout.synthetic:
         title += " on rendered (synthetic) images; not comparable with the paper"
-    return Table(dataset, title, _notes(layout), _frame(rows, COLUMNS),
+    notes = _notes(layout) + ((_CROSS_NOTE,) if cross_rows(source, dataset) else ())
+    return Table(dataset, title, notes, _frame(rows, COLUMNS),
                  exploratory(results), comparisons.conclusion(results))
 
 
@@ -80,8 +82,9 @@ def write(table: Table, folder: Path) -> list[Path]:
     Equal results give equal bytes. The CSVs are tidy, the pages laid out like the poster.
     """
     layout, name = layout_of(table.dataset), table.dataset
-    controls = [title for _, title, kind in table_rows(name) if kind == "control"]
-    page = poster_page(table.rows, layout, controls)
+    kinds = dict.fromkeys(table.rows["method"], "cross")
+    kinds |= {title: kind for _, title, kind in table_rows(name)}
+    page = poster_page(table.rows, layout, kinds)
     heading = f"{layout.title}{' (rendered, synthetic)' if layout.synthetic else ''}: "
     contents = {
         f"{name}.csv": _csv(table.rows),
@@ -107,7 +110,8 @@ def write_all(source: Path, results_root: Path) -> list[Path]:
 
     written = []
     for dataset in TABLES:
-        ran = any(runs(source, dataset, slug) for slug, _, _ in table_rows(dataset))
+        ran = any(runs(source, dataset, slug)
+                  for slug, _, _ in [*table_rows(dataset), *cross_rows(source, dataset)])
         if ran or layout_of(dataset).synthetic:
             written += write(build(dataset, source), Path(results_root) / "tables")
         if ran:
@@ -134,7 +138,8 @@ def exploratory(results: Results) -> pd.DataFrame:
          "n_vehicles": d.n_vehicles, "role": "primary" if d.primary else "exploratory"}
         for d in comparisons.differences(results)
     ]
-    for slug, title, _ in table_rows(results.dataset):
+    rows_of = [*table_rows(results.dataset), *cross_rows(results.source, results.dataset)]
+    for slug, title, _ in rows_of:
         for protocol, size in comparisons.scored_with(results, slug):
             for metric in layout.further if protocol == layout.protocol else layout.metrics:
                 rows.append({"quantity": "score", "method": title, "test_size": size,
@@ -179,6 +184,12 @@ _EXPLORATORY_NOTES = (
     "Without a suffix the embedding is o2. image-to-image AP is the rectangle; mAP-trapezoid is "
     "that of VeRi's authors. Suffixes: [o1], [o1,o2] another embedding; (front), (rear) queries "
     "and gallery of that view only.",
+)
+
+
+_CROSS_NOTE = (
+    "trained on another data set: the weights of that row's runs there, which embed the images of "
+    "this set without being adapted to it; exploratory. The seeds are those of the training."
 )
 
 

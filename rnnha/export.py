@@ -1,0 +1,167 @@
+"""Trained weights to hand on: a copy of a finished run's network, and a model card beside it."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from rnnha.experiments import Row, row, stage0_of
+from rnnha.layout import TABLES, layout_of
+from rnnha.paths import atomic, run_dir
+from rnnha.results import ResultsError
+
+WEIGHTS = "weights.safetensors"
+SHOWN = {"mAP": "mAP", "top1": "top-1", "top5": "top-5", "top10": "top-10"}
+
+
+def export(experiment: str, dataset: str, seed: int, out: Path) -> list[Path]:
+    """Copy the weights of a finished run to `out`, its model card beside it; return both paths.
+
+    dataset: a name, or the path of a CSV manifest; `out` ends in .safetensors.
+    Raises KeyError for an unknown row, ValueError for one that trains no network and for another
+    suffix, ResultsError where there is no finished run. Nothing is written then.
+    """
+    run = finished_run(experiment, dataset, seed)
+    copy_weights(run, out)
+    return [Path(out), write_card(run, out)]
+
+
+def finished_run(experiment: str, dataset: str, seed: int) -> Path:
+    """The folder of a finished run that holds its weights; raises as `export` says."""
+    found = row(experiment)
+    if found.method not in ("network", "identity-only", "untrained"):
+        raise ValueError(f"{found.title} trains no network: there are no weights")
+    folder = run_dir(Path(dataset).stem, found.slug, seed)
+    command = f"rnnha run {found.slug} --dataset {dataset} --seed {seed}"
+    if not (folder / "metrics.csv").exists():
+        raise ResultsError(f"{folder}: no finished run; train it: {command}")
+    if not (folder / WEIGHTS).exists():
+        raise ResultsError(f"{folder / WEIGHTS} is gone; train it again: {command} --force")
+    return folder
+
+
+def sha256(weights: Path) -> str:
+    """The file's SHA-256, as hexadecimal digits."""
+    with Path(weights).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def copy_weights(run: Path, out: Path) -> None:
+    """Copy a run's weights to `out`; ValueError unless that ends in .safetensors."""
+    if Path(out).suffix != ".safetensors":
+        raise ValueError(f"{out}: weights are safetensors; give a name that ends so")
+    with atomic(Path(out)) as temporary:
+        shutil.copyfile(run / WEIGHTS, temporary)
+
+
+def write_card(run: Path, weights: Path, further: str = "") -> Path:
+    """Write the model card of a finished run beside its copied `weights`; return the card's path.
+
+    further: a section of Markdown that stands before the licence.
+    """
+    card = Path(weights).with_suffix(".md")
+    with atomic(card) as temporary:
+        temporary.write_text(model_card(run, further), encoding="utf-8")
+    return card
+
+
+def model_card(run: Path, further: str = "") -> str:
+    """What a finished run is and is not, in Markdown, from the small files in its folder."""
+    config = json.loads((run / "config.json").read_text())
+    environment = json.loads((run / "env.json").read_text())
+    found, dataset = row(config["experiment"]), config["dataset"]
+    title = layout_of(dataset).title if dataset in TABLES else dataset
+    kind = "rendered (synthetic) " if config["synthetic"] else ""
+    start, imagenet = _start(run, config, found)
+    facts = {
+        "row": f"{found.title} (`{found.slug}`): {found.reason}",
+        "trained on": f"{title}: {config['train_images']:,} {kind}images of "
+        f"{config['train_vehicles']:,} vehicles in {config['coarse_classes']} coarse classes",
+        "began": start,
+        "input": f"RGB, {config['image_size']} x {config['image_size']} pixels",
+        "backbone": f"{config['backbone']}, with states of {config['state_width']} numbers",
+        "profile, seed": f"{config['profile']}, {config['seed']}",
+        "commit": environment["commit"],
+        "weights": f"sha256 {sha256(run / WEIGHTS)}",
+    }
+    protocol, scores = _scores(run)
+    purpose, licence = (SYNTHETIC, SYNTHETIC_LICENCE) if config["synthetic"] else (REAL, LICENCE)
+    return CARD.format(
+        title=f"{found.title}, trained on {title}",
+        facts=_table(["fact", "value"], list(facts.items())), purpose=purpose,
+        place=f"the {kind}test images of {title}, vehicles", protocol=protocol, scores=scores,
+        further=f"{further.strip()}\n\n" if further else "",
+        licence=licence.format(dataset=title) + (IMAGENET_LICENCE if imagenet else ""),
+    )  # fmt: skip
+
+
+def _start(run: Path, config: dict, found: Row) -> tuple[str, bool]:
+    """What training began from, in words, and whether ImageNet weights were the first of it.
+
+    A row with a stage 0 records that run's key; what the backbone had before, stage 0 tells.
+    """
+    if found.method == "untrained":
+        return "from random weights, and stayed there: nothing was trained", False
+    first, words = config, "from"
+    if (stage0 := stage0_of(found)) is not None:
+        file = run.parents[1] / stage0.slug / run.name / "config.json"
+        first = json.loads(file.read_text()) if file.exists() else {}
+        if first.get("settings_key") != config["stage0"]:
+            return f"from a {stage0.title} whose run is no longer here", False
+        words = f"from {stage0.title}, the backbone trained on the same identities, itself from"
+    weights = first["pretrained"]
+    if weights == "from scratch":
+        return f"{words} random weights", False
+    source = f"{weights['label']} ({weights['source']}, sha256 {weights['sha256'][:16]})"
+    return f"{words} ImageNet weights {source}", True
+
+
+def _scores(run: Path) -> tuple[str, str]:
+    """The primary protocol, which `metrics.csv` has first, and its figures as a table."""
+    frame = pd.read_csv(run / "metrics.csv", dtype={"test_size": str})
+    protocol = frame["protocol"].iloc[0]
+    frame = frame[frame["protocol"] == protocol]
+    means = frame.groupby(["test_size", "metric"], sort=False)["value"].mean().unstack()
+    lines = [[size, *(f"{line[metric]:.1f}" for metric in SHOWN)]
+             for size, line in means.iterrows()]
+    return protocol, _table(["test", *SHOWN.values()], lines)
+
+
+def _table(heads: list[str], lines: list) -> str:
+    rows = [heads, ["---"] * len(heads), *lines]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+CARD = """\
+# Model card: {title}
+
+A row of the tables of coarse-to-fine vehicle re-identification (RNN-HA: Wei et al., ACCV 2018).
+
+{facts}
+
+{purpose}
+
+Scores on {place} that were not trained on: {protocol}, embedding o2, percent, mean over
+gallery draws where the protocol has draws.
+
+{scores}
+
+`rnnha score --checkpoint FILE --dataset NAME` scores the weights on another data set;
+`rnnha compare A.jpg B.jpg --checkpoint FILE` compares two pictures.
+
+{further}{licence}
+"""
+SYNTHETIC = """\
+**For**: teaching, trying the code, looking at attention maps.
+**Not for**: recognising real vehicles. It was trained on no photograph of a vehicle."""
+REAL = """\
+**For**: research on vehicle re-identification, with pictures like those it was trained on.
+**Not for**: decisions about people or their vehicles. It finds vehicles that look alike; cameras,
+places and vehicles other than those of its data set lower its scores by an unknown amount."""
+SYNTHETIC_LICENCE = "Licence: MIT, like the code; the rendered images are CC BY 4.0."
+LICENCE = """\
+Licence: the code is MIT. The terms of {dataset} hold for what is made from its images: ask its
+owner before you pass these weights on."""
+IMAGENET_LICENCE = " The ImageNet weights that it began from have terms of their own, too."
