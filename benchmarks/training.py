@@ -234,7 +234,7 @@ def reading(pools: dict[str, ProcessPoolExecutor], paths: list[str], size: int, 
         Racer("rnnha, cached", pools[OURS], our_input, (paths, size, cache), 4.0),
     ], repeats)  # fmt: skip
     largest, share = difference(paths, size)
-    told = f"at most {largest} grey levels from PIL's, in {share:.2%} of the values"
+    told = f"at most {largest} of 255 from PIL's pixels, in {share:.2%} of the values"
     print(told)
     for row in rows[1:]:
         row["note"] += f"; {told}"
