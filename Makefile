@@ -1,6 +1,6 @@
 # `make help` lists the targets. Written for GNU make 3.81, which macOS has, and later.
 
-DATASETS ?= rendered-veri rendered-vehicleid
+DATASETS ?= $(if $(filter paper%,$(PROFILE)),veri vehicleid,rendered-veri rendered-vehicleid)
 SEEDS    ?= 0 1 2
 PROFILE  ?= rendered
 ROWS     ?=

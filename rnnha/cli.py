@@ -139,11 +139,12 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command("status", _status, "Say which runs are complete, unfinished, stale or missing.",
                   "rnnha status --plan")  # fmt: skip
-    sub.add_argument("--datasets", nargs="+", default=["rendered-veri", "rendered-vehicleid"])
+    sub.add_argument("--datasets", nargs="+", help="those that the profile is meant for")
     sub.add_argument("--rows", nargs="+", help='only these rows; "ablation" for those at 224')
     sub.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     sub.add_argument("--profile", default="rendered", choices=sorted(profiles.PROFILES))
-    sub.add_argument("--plan", action="store_true", help="time a step and tell the minutes left")
+    sub.add_argument("--plan", action="store_true", help="what is left, and how long it takes")
+    sub.add_argument("--step-seconds", type=float, help="of a plan for profile paper (1)")
     sub.add_argument("--jobs", type=int, default=2, help="runs side by side, for the plan (2)")
     sub.add_argument("--targets", action="store_true", help="for make: a run a line")
 
@@ -291,9 +292,9 @@ def _tables(options) -> None:
 
 
 def _status(options) -> None:
-    wanted = profiles.targets(
-        options.datasets, options.rows, options.seeds, profiles.profile(options.profile)
-    )
+    profile = profiles.profile(options.profile)
+    datasets = options.datasets or profile.datasets
+    wanted = profiles.targets(datasets, options.rows, options.seeds, profile)
     if options.targets:
         for dataset, row, seed in wanted:
             stage0 = experiments.stage0_of(experiments.row(row))
@@ -301,8 +302,11 @@ def _status(options) -> None:
         return
     from rnnha import status
 
-    print(status.plan(wanted, options.profile, options.jobs) if options.plan
-          else status.text(wanted, options.profile))  # fmt: skip
+    if not options.plan:
+        print(status.text(wanted, options.profile))
+        return
+    for line in status.plan(wanted, options.profile, options.jobs, options.step_seconds):
+        print(line, flush=True)
 
 
 def _accept(options) -> None:

@@ -5,6 +5,8 @@ shapes do not fit fails here as it would on a GPU, and the memory of a step is c
 guessed. So every row of the paper's profile can be tried on a laptop.
 """
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,12 +17,13 @@ from rnnha.data.benchmark import DataError, load
 from rnnha.experiments import Row
 from rnnha.methods.network import build, with_coarse_label
 from rnnha.profiles import Phase, Profile
-from rnnha.run import prepared
+from rnnha.run import prepared, pretrained_weights
 
 # What is trained on where even the label files are absent: (images, vehicles, coarse classes),
 # from the authors' own training lists.
 KNOWN_COUNTS = {"veri": (37_778, 576, 9), "vehicleid": (90_168, 10_309, 228)}
 GIBI = 2**30
+Counts = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -43,24 +46,78 @@ def dry_run(experiment: str, dataset: str, profile: str, step_seconds: float | N
     step_seconds: time of a training step, to estimate hours; without it steps are told.
     """
     row, size = experiments.row(experiment), profiles.profile(profile)
-    if row.method not in ("network", "identity-only"):
+    if not _trains(row):
         raise ValueError(f"{row.title} trains no network: there is nothing to try")
-    (images, vehicles, classes), source = _counts(dataset, size)
-    stage0 = experiments.stage0_of(row)
-    stages = []
-    for r in filter(None, (stage0, row)):
-        scale = size.scale(r)
-        for phase in scale.stage1 if r is row and stage0 else scale.stage0:
-            stages.append(try_step(r, size, phase, images, vehicles, classes))
+    counts, absent = _counts(dataset, size)
+    rows = filter(None, (experiments.stage0_of(row), row))
+    stages = [stage for r in rows for stage in _stages(r, size, counts)]
     lines = [
         f"{row.title} on {dataset}, profile {size.name}",
-        f"{images:,} training images, {vehicles:,} vehicles, {classes} coarse classes ({source})",
+        _told(counts, absent),
         *(_line(stage, step_seconds) for stage in stages),
     ]
     if step_seconds is not None:
         hours = sum(stage.steps for stage in stages) * step_seconds / 3600
         lines.append(f"in all {hours:.1f} hours at {step_seconds} s a step")
     return "\n".join(lines)
+
+
+def plan(
+    targets: Sequence[tuple[str, str, int]], profile: str, jobs: int, step_seconds: float = 1.0
+) -> Iterator[str]:
+    """A dry run of each row among the runs `targets` (data set, row, seed), line by line.
+
+    Rows that share a stage 0 have it once, as a run of its own. step_seconds: time of a training
+    step, the same for all. Needs neither images nor, for VeRi and VehicleID, label files; but
+    where the runs could not start on this machine, DataError follows the last line and says all
+    that is missing: data sets, and weights that only people can fetch.
+    """
+    size, seeds, missing, hours = profiles.profile(profile), Counter(), [], 0.0
+    for dataset, slug, _ in targets:
+        seeds[dataset, experiments.row(slug)] += 1
+    for dataset in dict.fromkeys(dataset for dataset, _ in seeds):
+        counts, absent = _counts(dataset, size)
+        missing += [str(absent)] if absent else []
+        yield f"{dataset}, profile {size.name}: {_told(counts, absent)}"
+        for row in (row for where, row in seeds if where == dataset):
+            runs = seeds[dataset, row]
+            if not _trains(row):
+                yield f"  {runs} x {row.title}: trains nothing"
+                continue
+            for stage in _stages(row, size, counts):
+                hours += runs * stage.steps * step_seconds / 3600
+                yield f"  {runs} x {_line(stage, step_seconds).lstrip()}"
+    yield (
+        f"In all {hours:,.0f} hours if each step takes {step_seconds:g} s, {hours / jobs:,.0f} "
+        f"with {jobs} runs side by side. For another time of a step, S seconds: "
+        f"rnnha status --plan --profile {profile} --step-seconds S"
+    )
+    missing += _missing_weights({row for _, row in seeds}, size)
+    if missing:
+        raise DataError("\n".join(["nothing can start yet:", *missing]))
+
+
+def _missing_weights(rows: set[Row], profile: Profile) -> list[str]:
+    """What is wrong with VGG-M's ImageNet weights; runs download ResNet-50's themselves."""
+    messages = []
+    for row in rows:
+        if row.backbone == "vgg-m":
+            try:
+                pretrained_weights(row, profile)
+            except (OSError, ValueError) as error:
+                messages.append(str(error))
+    return sorted(set(messages))
+
+
+def _trains(row: Row) -> bool:
+    return row.method in ("network", "identity-only")
+
+
+def _stages(row: Row, profile: Profile, counts: Counts) -> list[Stage]:
+    """The phases that a row trains itself, without those of its stage 0."""
+    scale = profile.scale(row)
+    phases = scale.stage0 if row in experiments.STAGES0 else scale.stage1
+    return [try_step(row, profile, phase, *counts) for phase in phases]
 
 
 def try_step(
@@ -135,16 +192,22 @@ def _peak(saved: dict[int, tuple[int, int]], inputs: dict[int, int]) -> int:
     return outside + sum(inputs.values()) + max(stages.values(), default=0)
 
 
-def _counts(dataset: str, profile: Profile) -> tuple[tuple[int, int, int], str]:
+def _counts(dataset: str, profile: Profile) -> tuple[Counts, DataError | None]:
+    """Training images, vehicles and coarse classes; and why they are not the data set's own."""
     try:
         train = prepared(load(dataset), profile).train
-    except DataError:
+    except DataError as error:
         if dataset not in KNOWN_COUNTS:
             raise
-        return KNOWN_COUNTS[dataset], "the data set is not here; its known counts"
+        return KNOWN_COUNTS[dataset], error
     train = with_coarse_label(train)
-    found = len(train), train.vehicle_id.nunique(), train.coarse_id.nunique()
-    return found, "from its label files"
+    return (len(train), train.vehicle_id.nunique(), train.coarse_id.nunique()), None
+
+
+def _told(counts: Counts, absent: DataError | None) -> str:
+    images, vehicles, classes = counts
+    source = "the data set cannot be used here; its known counts" if absent else "its label files"
+    return f"{images:,} training images, {vehicles:,} vehicles, {classes} coarse classes ({source})"
 
 
 def _line(stage: Stage, step_seconds: float | None) -> str:

@@ -53,7 +53,7 @@ class Profile:
     stands for each backbone, at 224; rows of one backbone have the same budget and optimizer.
     train_vehicles, test_vehicles: only so many, for a quick look. pretrained: the backbones
     start from ImageNet weights, as the paper's did. seeds_of_large_rows: how many seeds the
-    rows get that are larger than the ablation's; None: all.
+    rows get that are larger than the ablation's; None: all. datasets: those meant for it.
     """
 
     name: str
@@ -64,6 +64,12 @@ class Profile:
     test_vehicles: int | None = None
     pretrained: bool = False
     seeds_of_large_rows: int | None = None
+    datasets: tuple[str, ...] = ("rendered-veri", "rendered-vehicleid")
+
+    @property
+    def full_size(self) -> bool:
+        """Whether its rows are as large as the paper's: a step timed on a laptop says nothing."""
+        return self.pixels == (224, 672)
 
     def scale(self, row: Row) -> Scale:
         """What `row` is at this profile."""
@@ -114,6 +120,7 @@ PROFILES = {
             224, "resnet-50", 2048, (_RECOMPUTED,), (replace(_RMSPROP, epochs=19, batch=8),), (8, 1)
         ),
         pretrained=True,
+        datasets=("veri", "vehicleid"),
     ),
 }  # fmt: skip
 # For those who cannot get the ImageNet weights: the same from random weights, and named so.

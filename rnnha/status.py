@@ -1,13 +1,13 @@
 """What is complete, unfinished, stale or missing; and how long the rest will take."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
 import pandas as pd
 
-from rnnha import experiments, keys, profiles, training
+from rnnha import dryrun, experiments, keys, profiles, training
 from rnnha.data.benchmark import Benchmark, load
 from rnnha.methods.network import build, with_coarse_label
 from rnnha.paths import run_dir
@@ -68,22 +68,34 @@ def _benchmark(dataset: str, profile: Profile) -> Benchmark:
     return prepared(load(dataset), profile)
 
 
-def plan(targets: Sequence[Target], profile: str, jobs: int) -> str:
-    """The runs that are left and the minutes they will take, from a step timed now."""
+def plan(
+    targets: Sequence[Target], profile: str, jobs: int, step_seconds: float | None = None
+) -> Iterator[str]:
+    """The runs that are left and the time they will take, line by line.
+
+    Minutes are from a step timed now. At the paper's own size, where that would say nothing of
+    the machine that trains, each row is tried by `dryrun.plan`, which raises after its last line
+    where data are missing; step_seconds is for that.
+    """
     scale = profiles.profile(profile)
     left = [
         (dataset, row, seed) for dataset, row, seed in targets
         if not (run_dir(Path(dataset).stem, row, seed) / "metrics.csv").exists()
     ]  # fmt: skip
     if not left:
-        return f"All {len(targets)} runs are complete; nothing to train."
+        yield f"All {len(targets)} runs are complete; nothing to train."
+        return
+    if scale.full_size:
+        yield f"Plan: {len(left)} of {len(targets)} runs are left"
+        yield from dryrun.plan(left, profile, jobs, step_seconds or 1.0)
+        return
     frame = pd.DataFrame(left, columns=["dataset", "row", "seed"])
     frame["minutes"] = [_seconds(d, r, scale) / 60 for d, r, _ in left]
     summary = frame.groupby(["dataset", "row"], sort=False).agg(
         runs=("seed", "size"), minutes=("minutes", "sum")
     )
     total = frame.minutes.sum() / jobs
-    return (
+    yield (
         f"Plan: {len(left)} of {len(targets)} runs are left; minutes by a training step timed now\n"
         f"{summary.to_string(float_format='%.1f')}\n"
         f"About {total:.0f} minutes with {jobs} runs side by side."

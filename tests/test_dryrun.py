@@ -1,5 +1,6 @@
 """The dry run: the same way as a run, with counted memory and no images."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,8 @@ from torch import nn
 
 from rnnha import experiments, profiles
 from rnnha.cli import main
-from rnnha.dryrun import try_step
+from rnnha.data.benchmark import DataError
+from rnnha.dryrun import plan, try_step
 from rnnha.methods import network
 
 PAPER = profiles.profile("paper")
@@ -26,6 +28,56 @@ def test_plan_without_any_data(slug, dataset, expected, monkeypatch, tmp_path, c
     assert main(["run", slug, "--dataset", dataset, "--profile", "paper", "--dry-run"]) == 0
     told = capsys.readouterr().out
     assert [text for text in expected if text not in told] == []
+
+
+def test_the_plan_of_the_paper_needs_no_data_and_ends_with_whom_to_ask(
+    monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setattr("rnnha.paths.DATA", tmp_path)
+    monkeypatch.setattr("rnnha.paths.RESULTS", tmp_path / "results")
+    asked = ["status", "--plan", "--profile", "paper", "--jobs", "2", "--step-seconds", "0.5"]
+    assert main(asked) == 1
+    told = capsys.readouterr()
+    for dataset in ("veri", "vehicleid"):
+        part = told.out[told.out.index(f"\n{dataset}, ") :].split("\nvehicleid, ")[0]
+        lines = part if dataset == "veri" else told.out[told.out.index("\nvehicleid, ") :]
+        for row in experiments.runnable(dataset):
+            seeds = 3 if experiments.seeded(row) else 1
+            found = [line for line in lines.splitlines()
+                     if line.startswith(f"  {seeds} x {row.title}: ")]  # fmt: skip
+            assert found, (dataset, row.title)
+            if row.method in ("network", "identity-only"):
+                assert all(re.search(r" steps, [\d.]+ h; memory [\d.]+ GiB", li) for li in found)
+    # 10 epochs of 37,778 // 64 steps at half a second: 0.8 hours
+    assert re.search("3 x RNN-HA: .* 10 epochs = 5,900 steps, 0.8 h", told.out)
+    # each stage 0 is told once a data set, not with every row that starts from it
+    assert len(re.findall(r"^  3 x stage 0: ", told.out, re.M)) == 2
+    for owner in ("ask them by e-mail as https://vehiclereid.github.io/VeRi/", "Peking University",
+                  "VGG_CNN_M_1024.caffemodel is not there"):  # fmt: skip
+        assert told.err.count(owner) == 1
+    assert told.err.startswith("rnnha: nothing can start yet:")
+
+
+def test_hours_of_a_plan_count_each_run_once(monkeypatch, tmp_path):
+    """One row's runs of two seeds, by hand from the counts of vehicleid: 90,168 images."""
+    monkeypatch.setattr("rnnha.paths.DATA", tmp_path)
+    targets = [("vehicleid", slug, seed) for seed in (0, 1) for slug in ("stage0", "rnn-ha")]
+    lines = []
+    with pytest.raises(DataError, match="Peking University"):
+        for line in plan(targets, "paper", jobs=2, step_seconds=2.0):
+            lines.append(line)
+    steps = 90_168 // 128 * 40 + 90_168 // 64 * 19
+    hours = 2 * steps * 2.0 / 3600
+    assert f"In all {hours:,.0f} hours" in lines[-1] and f"{hours / 2:,.0f} with 2" in lines[-1]
+
+
+def test_status_of_the_paper_says_missing_without_any_data(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr("rnnha.paths.DATA", tmp_path)
+    monkeypatch.setattr("rnnha.paths.RESULTS", tmp_path / "results")
+    assert main(["status", "--profile", "paper", "--seeds", "0"]) == 0
+    lines = capsys.readouterr().out.strip().splitlines()
+    assert {line.split()[0] for line in lines} == {"veri", "vehicleid"}
+    assert all(line.endswith("missing") for line in lines) and len(lines) > 20
 
 
 def test_a_wrong_shape_fails_as_in_a_run(monkeypatch, tmp_path):

@@ -17,6 +17,7 @@ case "$*" in
     while read line; do
       case " $* " in *" ${line%% *} "*) echo "$line" ;; esac
     done < targets.txt ;;
+  "-m rnnha status --plan"*) [ ! -e lacking ] || { echo "ask its owner" >&2; exit 1; } ;;
   "-m rnnha tables --compare") echo "compared with the reference" ;;
   "-m rnnha report") mkdir -p "$RNNHA_RESULTS/report"; echo > "$RNNHA_RESULTS/report/index.html" ;;
   "-m rnnha notebook"*)
@@ -182,6 +183,21 @@ def test_the_choice_of_runs_and_the_profile_are_passed_on(project: Project):
     assert "--datasets veri --seeds 0 7 --rows rnn-ha --profile paper" in asked
     assert all("-p profile paper" in call for call in project.calls if "02_train" in call)
     assert any("01_explore_data" in call and "-p dataset veri" in call for call in project.calls)
+
+
+def test_the_papers_profile_is_for_the_real_sets(project: Project):
+    project.reproduce("PROFILE=paper")
+    asked = next(call for call in project.calls if "--targets" in call)
+    assert "--datasets veri vehicleid --seeds 0 1 2 --profile paper" in asked
+    project.reproduce("PROFILE=paper", "DATASETS=rendered-veri")
+    assert any("--targets --datasets rendered-veri --" in call for call in project.calls)
+
+
+def test_nothing_starts_where_the_plan_says_that_data_are_lacking(project: Project):
+    (project.folder / "lacking").touch()
+    done = project.reproduce("JOBS=2", check=False)
+    assert done.returncode != 0 and done.stderr.count("ask its owner") == 1
+    assert project.trained == [] and not any("tables" in call for call in project.calls)
 
 
 def test_smoke_stays_in_its_folder_and_starts_anew(project: Project):
