@@ -163,6 +163,7 @@ class Gallery:
         try:
             self.about = Report(**json.loads((self.folder / ABOUT).read_text()))
             self.index = faiss.read_index(str(self.folder / VECTORS))
+            (self.folder / IMAGES).stat()  # SQLite would make an empty one
         except (OSError, ValueError, TypeError, RuntimeError) as error:
             raise DataError(f"{folder}: not a whole index ({error}); "
                             "make one with `rnnha index`") from error  # fmt: skip
