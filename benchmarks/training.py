@@ -1,6 +1,6 @@
 """Training speed beside the authors' way, on the processor, in one run.
 
-    PYTHONPATH=. python benchmarks/training.py [--threads 2] [--images FOLDER] [--write]
+    PYTHONPATH=. python benchmarks/training.py [--threads 2] [--images FOLDER] [--compile] [--write]
 
 | case                     | authors' way                         | rnnha                        |
 |--------------------------|--------------------------------------|------------------------------|
@@ -9,7 +9,8 @@
 |                          | in the optimizer                     | here, fused Adam, memory     |
 |                          |                                      | kept by the process          |
 | JPEG files to batches    | PIL, one worker process              | torchvision, or a memory map |
-| torch.compile on VGG-M   |                                      | with and without             |
+| torch.compile on VGG-M   |                                      | with and without;            |
+|                          |                                      | only with `--compile`        |
 
 Both compute the same function: the released code's reading of the method, with VehicleID's 228
 models and 10,309 vehicles; see `authors_way.py`. Steps are taken on random images, ours from uint8,
@@ -282,6 +283,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=cores())
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--images", type=Path, help="folder of .jpg files; by default drawn ones")
+    parser.add_argument("--compile", action="store_true",
+                        help="torch.compile, too: the first turn may take many minutes")
     parser.add_argument("--write", action="store_true", help="keep results/bench/training.csv")
     arguments = parser.parse_args()
     given = sorted(map(str, arguments.images.glob("*.jpg")))[:PICTURES] if arguments.images else []
@@ -296,7 +299,8 @@ def main() -> None:
         paths = given or draw_pictures(folder / "pictures", PICTURES)
         rows = reading(pools, paths, size, folder / "pixels.npy", repeats)
         rows += steps(pools, size, repeats)
-        rows += compiling(pools, size, repeats)
+        if arguments.compile:
+            rows += compiling(pools, size, repeats)
     machine = {"processor": processor(), "threads": threads}
     if arguments.write:
         keep([row | machine for row in rows], COLUMNS, "training.csv")

@@ -85,8 +85,9 @@ def training_curves(history: pd.DataFrame, title: str) -> Figure:
         for ax, (column, label) in zip(figure.subplots(2, 2, sharex=True).flat, panels.items(),
                                        strict=True):
             shown = history.dropna(subset=column)
-            sns.lineplot(shown, x="step", y=column, hue="method", palette=palette, errorbar="sd",
-                         hue_order=list(palette), ax=ax, legend=False)
+            if len(shown):  # a network without a coarse head has no such curve
+                sns.lineplot(shown, x="step", y=column, hue="method", hue_order=list(palette),
+                             palette=palette, errorbar="sd", ax=ax, legend=False)
             for change in changes:
                 ax.axvline(change - 0.5, color=GREY, linestyle=":", linewidth=1)
             ax.set(xlabel="epoch, stages one after the other", ylabel=label)
