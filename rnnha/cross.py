@@ -19,7 +19,7 @@ from rnnha.export import WEIGHTS, finished_run, sha256
 from rnnha.methods.network import load_checkpoint
 from rnnha.paths import run_dir
 from rnnha.results import crossed
-from rnnha.run import _write_json, _write_results, prepared
+from rnnha.run import prepared, write_json, write_results
 
 
 def cross(experiment: str, trained_on: str, dataset: str, seed: int) -> Path:
@@ -50,9 +50,9 @@ def cross(experiment: str, trained_on: str, dataset: str, seed: int) -> Path:
     settings = f"{parts['configuration']}-{parts['data']}"
     folder = run_dir(benchmark.name, row.slug, seed)
     (folder / "metrics.csv").unlink(missing_ok=True)
-    _write_json(folder / "config.json", config | {"key_parts": parts, "settings_key": settings})
-    _write_json(folder / "env.json", keys.environment() | {"weights_sha256": sha256(weights)})
-    _write_results(folder, row, benchmark, seed, [], {"per_query": per_query})
+    write_json(folder / "config.json", config | {"key_parts": parts, "settings_key": settings})
+    write_json(folder / "env.json", keys.environment() | {"weights_sha256": sha256(weights)})
+    write_results(folder, row, benchmark, seed, [], {"per_query": per_query})
     return folder
 
 

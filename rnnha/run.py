@@ -76,15 +76,15 @@ def run(
         environment = keys.environment() | {"precision": getattr(method, "precision", None)}
         if distributed.world_size() > 1:
             environment["processes"] = distributed.world_size()
-        _write_json(folder / "config.json", config | {"key_parts": parts, "settings_key": settings})
-        _write_json(folder / "env.json", environment)
-        _write_results(folder, row, benchmark, seed, history, tables)
+        write_json(folder / "config.json", config | {"key_parts": parts, "settings_key": settings})
+        write_json(folder / "env.json", environment)
+        write_results(folder, row, benchmark, seed, history, tables)
         _forget_checkpoints(folder)
     distributed.wait()  # the others may not read a run that is not complete
     return folder
 
 
-def _write_results(folder: Path, row: Row, benchmark: Benchmark, seed: int, history, tables):
+def write_results(folder: Path, row: Row, benchmark: Benchmark, seed: int, history, tables):
     """The run's tables; `metrics.csv` last."""
     _write_csv(folder / "history.csv", pd.DataFrame(history, columns=HISTORY))
     if "attention" in tables:
@@ -271,6 +271,7 @@ def _write_csv(path: Path, frame: pd.DataFrame) -> None:
         frame.to_csv(temporary, index=False, float_format="%.9g")
 
 
-def _write_json(path: Path, content: dict) -> None:
+def write_json(path: Path, content: dict) -> None:
+    """Indented JSON, by rename."""
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n")
