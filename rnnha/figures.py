@@ -99,17 +99,19 @@ def types(results: Results) -> Figure | None:
 
 
 def forest(results: Results) -> Figure | None:
-    """Differences by the first metric: the primary one in colour, all others exploratory."""
+    """Differences by the first metric and the table's protocol, with all embeddings and views: the
+    primary one in colour, all others exploratory. (The exploratory table has all protocols.)"""
     layout, rows = layout_of(results.dataset), []
     for d in comparisons.differences(results):
-        if d.metric == layout.metrics[0]:
+        if d.metric == layout.metrics[0] and d.protocol.startswith(layout.protocol):
             size = "" if d.test_size == "test" else f", {d.test_size} vehicles"
             rows.append({"label": f"minus {row(d.minus).title}, {d.protocol}{size}",
                          "difference": d.value, "ci_low": d.low, "ci_high": d.high,
                          "primary": d.primary})
-    title = _title(results.dataset, f"{row(comparisons.SUBJECT).title} minus other rows, "
-                                    f"{comparisons.label(layout.metrics[0])} "
-                                    "(exploratory, but for the row in bold)")
+    kind = "exploratory" if not any(r["primary"] for r in rows) else (
+        "exploratory, but for the row in bold")
+    title = _title(results.dataset, f"{row(comparisons.SUBJECT).title} minus other rows,\n"
+                                    f"{comparisons.label(layout.metrics[0])} ({kind})")
     return plots.forest(pd.DataFrame(rows), title) if rows else None
 
 

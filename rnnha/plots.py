@@ -61,8 +61,9 @@ def cmc_curves(curves: dict[str, np.ndarray], title: str, dashed: Sequence[str] 
             ax.plot(ranks, curves[name], "--" if name in dashed else "-", color=colour,
                     marker="o", markersize=3, label=name)
         ax.xaxis.get_major_locator().set_params(integer=True)
-        ax.set(xlabel="rank k", ylabel="queries with a right match in the first k, %", title=title)
+        ax.set(xlabel="rank k", ylabel="queries with a right match in the first k, %")
         _legend_beside(ax)
+        figure.suptitle(title, fontsize=12)
     return figure
 
 
