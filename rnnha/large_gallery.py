@@ -245,6 +245,7 @@ def _empty(report: Report, source: NDArray, places: NDArray[np.int64]):
         index.codes.resize(0)
         return index
     index = faiss.index_factory(report.width, f"IVF{report.lists},PQ{report.code_bytes}")
+    index.do_polysemous_training = False  # seconds a byte, for a filter that no search here uses
     index.train(_sample(source, places, report.trained_on, report.seed)[1])
     return index
 
