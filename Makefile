@@ -44,15 +44,17 @@ endif
 METRICS  := $(WANTED:%=$(RUN_DIR)/%/metrics.csv)
 LOGS     := $(WANTED:%=$(RUN_DIR)/%/02_train.ipynb)
 # The chapters that the wanted runs can fill, each about the first fitting data set and seed.
-LIKE_VEHICLEID := $(filter %vehicleid,$(DATASETS))
-LIKE_VERI      := $(filter-out %vehicleid,$(DATASETS))
+LIKE_VEHICLEID := $(filter vehicleid rendered-vehicleid,$(DATASETS))
+LIKE_VERI      := $(filter veri rendered-veri,$(DATASETS))
 SHOWN    := $(firstword $(foreach d,$(DATASETS),$(filter $(d)/rnn-ha/%,$(WANTED))))
-CHAPTERS ?= $(if $(SHOWN),00_coarse_to_fine) 01_explore_data $(if $(LIKE_VERI),03_table_veri) \
+# Chapter 00 needs to know model and paint, which rendered sets tell.
+LESSON   := $(firstword $(foreach d,$(DATASETS),$(filter rendered-%,$(filter $(d)/rnn-ha/%,$(WANTED)))))
+CHAPTERS ?= $(if $(LESSON),00_coarse_to_fine) 01_explore_data $(if $(LIKE_VERI),03_table_veri) \
             $(if $(LIKE_VEHICLEID),04_table_vehicleid) $(if $(SHOWN),05_attention_maps)
 PAGES    := $(CHAPTERS:%=$(RESULTS)/notebooks/%.ipynb)
 about    = $(word $1,$(subst /, ,$(SHOWN)))
 TABLES_FROM = $(if $(METRICS),-p source runs)
-FOR_00_coarse_to_fine  = -p dataset $(call about,1)
+FOR_00_coarse_to_fine  = -p dataset $(firstword $(subst /, ,$(LESSON)))
 FOR_01_explore_data    = -p dataset $(firstword $(DATASETS))
 FOR_03_table_veri      = -p dataset $(firstword $(LIKE_VERI)) $(TABLES_FROM)
 FOR_04_table_vehicleid = -p dataset $(firstword $(LIKE_VEHICLEID)) $(TABLES_FROM)
@@ -184,8 +186,9 @@ lock: ## resolve pyproject.toml into requirements.lock anew (needs uv; UPGRADE=1
 	  --fork-strategy fewest --no-annotate --no-header --quiet $(if $(UPGRADE),--upgrade) \
 	  --output-file requirements.lock
 
-clean: ## remove caches and build/, never data; RUNS=1 removes the runs too
-	rm -rf build .pytest_cache .ruff_cache *.egg-info
+clean: ## remove caches and build/, never data or renders; RUNS=1 removes the runs too
+	rm -rf .pytest_cache .ruff_cache *.egg-info
+	test ! -d build || find build -mindepth 1 -maxdepth 1 ! -name render -exec rm -rf {} +
 	find rnnha tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 	$(if $(filter 1,$(RUNS)),rm -rf $(RUN_DIR) $(RESULTS)/notebooks $(RESULTS)/report)
 	@$(if $(filter 1,$(RUNS)),,echo "kept: data, .venv and $(RUN_DIR) (make clean RUNS=1 removes the runs)")

@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.call(options) or 0
     except KeyboardInterrupt:
-        print("rnnha: interrupted; the same command goes on where it was", file=sys.stderr)
+        print("rnnha: interrupted; `run` and `render` go on where they were", file=sys.stderr)
         return 130
     except (ValueError, RuntimeError, OSError) as error:
         print(f"rnnha: {error}", file=sys.stderr)
@@ -140,7 +140,8 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("status", _status, "Say which runs are complete, unfinished, stale or missing.",
                   "rnnha status --plan")  # fmt: skip
     sub.add_argument("--datasets", nargs="+", help="those that the profile is meant for")
-    sub.add_argument("--rows", nargs="+", help='only these rows; "ablation" for those at 224')
+    sub.add_argument("--rows", nargs="+", help='only these rows; "ablation": those at 224; '
+                     '"released": as the authors\' code computes them')
     sub.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     sub.add_argument("--profile", default="rendered", choices=sorted(profiles.PROFILES))
     sub.add_argument("--plan", action="store_true", help="what is left, and how long it takes")
@@ -151,7 +152,8 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("accept", _accept, "Take finished runs as the reference; write the checkpoint.",
                   "rnnha accept")  # fmt: skip
 
-    sub = command("notebook", _notebook, "Execute a notebook; a failed one leaves nothing behind.",
+    sub = command("notebook", _notebook,
+                  "Execute a notebook; a failed one is kept as NAME.failed.ipynb.",
                   "rnnha notebook notebooks/02_train.ipynb build/02.ipynb -p seed 0")  # fmt: skip
     sub.add_argument("notebook", type=Path)
     sub.add_argument("out", type=Path)
@@ -170,7 +172,7 @@ def _data(options) -> None:
     from rnnha.rendering.archive import unpack
 
     for name in ("rendered-veri", "rendered-vehicleid"):
-        print(unpack(name))
+        print(unpack(name, source=ROOT / "data"))
 
 
 def _check(options) -> int:
@@ -311,9 +313,15 @@ def _status(options) -> None:
 
 def _accept(options) -> None:
     from rnnha import reference, release
+    from rnnha.results import ResultsError
 
-    for path in [*reference.accept(RESULTS / "runs", REFERENCE), *release.release()]:
+    for path in reference.accept(RESULTS / "runs", REFERENCE):
         print(path)
+    try:
+        for path in release.release():
+            print(path)
+    except ResultsError as error:
+        print(f"no checkpoint was written: {error}")
 
 
 def _notebook(options) -> None:

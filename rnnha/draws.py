@@ -25,14 +25,13 @@ def gallery_draws(lists: Mapping[int, pd.DataFrame], file: Path | None) -> Draws
     """The gallery of each test list and trial: size -> one set of image names a trial.
 
     lists: size -> images with columns `name` and `vehicle_id`.
-    file: CSV of the draws, used if it is there, else written; None keeps nothing.
+    file: CSV of the draws, used as far as it goes, else written; None keeps nothing.
     Raises DataError when the file disagrees with the lists.
     """
-    if file is not None and file.exists():
-        return _read(file, lists)
-    drawn = {size: [draw(images, trial) for trial in range(TRIALS)]
+    known = _read(file, lists) if file is not None and file.exists() else {}
+    drawn = {size: known.get(size) or [draw(images, trial) for trial in range(TRIALS)]
              for size, images in lists.items()}
-    if file is not None:
+    if file is not None and drawn.keys() - known.keys():
         rows = [(size, trial, name) for size, trials in drawn.items()
                 for trial, names in enumerate(trials) for name in sorted(names)]
         with atomic(file) as temporary:
@@ -56,6 +55,8 @@ def _read(file: Path, lists: Mapping[int, pd.DataFrame]) -> Draws:
     for size, images in lists.items():
         vehicle = images.set_index("name")["vehicle_id"]
         of_size = table[table["test_size"] == size]
+        if of_size.empty:  # written by a run on fewer lists
+            continue
         drawn[size] = []
         for trial in range(TRIALS):
             names = of_size.loc[of_size["trial"] == trial, "image"]

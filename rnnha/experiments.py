@@ -1,7 +1,7 @@
 """The experiments: a row per system, each a difference from RNN-HA with its reason.
 
-This is the only source of names: a row's slug is its folder, make target and command-line
-name; its title is the table row (the poster's own words) and the figure legend.
+This is the only source of names: a row's slug is its folder and its name in ROWS=
+and on the command line; its title is the table row (the poster's own words) and the figure legend.
 """
 
 from dataclasses import dataclass, replace

@@ -34,7 +34,7 @@ def finished_run(experiment: str, dataset: str, seed: int) -> Path:
     if found.method not in ("network", "identity-only", "untrained"):
         raise ValueError(f"{found.title} trains no network: there are no weights")
     folder = run_dir(Path(dataset).stem, found.slug, seed)
-    command = f"rnnha run {found.slug} --dataset {dataset} --seed {seed}"
+    command = f"rnnha run {found.slug} --dataset {dataset} --seed {seed} (--profile ...)"
     if not (folder / "metrics.csv").exists():
         raise ResultsError(f"{folder}: no finished run; train it: {command}")
     if not (folder / WEIGHTS).exists():

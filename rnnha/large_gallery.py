@@ -35,7 +35,8 @@ try:
     import faiss
 except ImportError as error:
     raise RuntimeError(
-        "an index of a large gallery needs FAISS: pip install 'rnnha[index]'"
+        "an index of a large gallery needs FAISS; in the project's folder: "
+        ".venv/bin/python -m pip install --no-build-isolation -e '.[index]'"
     ) from error
 
 KINDS = ("exact", "ivf-pq")

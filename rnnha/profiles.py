@@ -11,7 +11,7 @@ class Phase:
     """A stretch of training with a fresh optimizer. `lr` is the peak where one_cycle is set.
 
     flip: random horizontal flip; shift: random translation by up to so many pixels;
-    jitter: random gain and offset of brightness, each up to this fraction.
+    jitter: random brightness and contrast, factors within 1 ± this.
     accumulate: a batch goes through the network in so many parts whose gradients are added: as
     the whole one's, except that batch normalisation sees a part. checkpointing: ResNet-50 keeps
     only what enters each of its stages and computes the rest again: less memory, the same numbers.
@@ -148,8 +148,12 @@ def targets(
 ) -> list[tuple[str, str, int]]:
     """(data set, row, seed) of every run that the tables want, each after its stage 0.
 
-    slugs: only these rows; "ablation" stands for ABLATION, "released" for VARIANTS.
+    slugs: only these rows; "ablation" stands for ABLATION, "released" for VARIANTS. Raises
+    ValueError for a row that is in none of these tables, and for a manifest of one's own.
     """
+    datasets = list(datasets)
+    if own := [d for d in datasets if d.endswith(".csv")]:
+        raise ValueError(f"{own[0]}: there are no tables for a manifest; use rnnha run")
     result: dict[tuple[str, str, int], None] = {}
     chosen, seeds = slugs and _chosen(slugs), tuple(seeds)
     for dataset in datasets:
@@ -162,6 +166,10 @@ def targets(
                 if (stage0 := stage0_of(r)) is not None:
                     result[dataset, stage0.slug, seed] = None
                 result[dataset, r.slug, seed] = None
+    runs = {slug for _, slug, _ in result}
+    for r in chosen or ():
+        if r.slug not in runs:
+            raise ValueError(f"{r.title} is no row of the table of {' or '.join(datasets)}")
     return list(result)
 
 

@@ -1,5 +1,6 @@
 """The committed reference: take over the small files of one's runs, and compare runs with it."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -23,7 +24,9 @@ KEYS = ["test_size", "protocol", "metric"]
 
 
 def accept(run_root: Path, reference_root: Path, data_root: Path = DATA) -> list[Path]:
-    """Copy the small text files of every finished run into the reference; return the folders.
+    """Copy the small text files of the finished runs into the reference; return the folders.
+
+    Runs on sets without a table (held-out vehicles, one's own) and smoke runs are passed over.
 
     A run appears whole or not at all: the old metrics.csv goes first, the new one comes last.
     For rendered sets `vehicles.csv` (type, model, paint of each test vehicle) is written from the
@@ -32,6 +35,9 @@ def accept(run_root: Path, reference_root: Path, data_root: Path = DATA) -> list
     accepted = []
     for metrics in sorted(Path(run_root).glob("*/*/seed*/metrics.csv")):
         folder = metrics.parent
+        profile = json.loads((folder / "config.json").read_text()).get("profile")
+        if folder.parents[1].name not in TABLES or profile == "smoke":
+            continue
         target = Path(reference_root) / folder.relative_to(run_root)
         (target / "metrics.csv").unlink(missing_ok=True)
         for name in SMALL_FILES:

@@ -42,6 +42,7 @@ def state(dataset: str, slug: str, seed: int, profile: Profile) -> str:
     if not changed:
         return "complete"
     again = f"make reproduce FORCE=1 DATASETS={dataset} ROWS={slug} SEEDS={seed}"
+    again += f" PROFILE={profile.name}"
     return f"stale: {' and '.join(changed)} changed since ({again})"
 
 
