@@ -161,10 +161,11 @@ def _outcome(title: str, benchmark: Benchmark, arrays: dict[str, NDArray]) -> Ou
 
 def finished() -> dict[str, list[tuple[str, int]]]:
     """(experiment, seed) of the runs that can be opened, by data set, in the table's order."""
-    order = [row.slug for row in (*experiments.ROWS, *experiments.STAGES0)]
+    rows = (*experiments.ROWS, *experiments.VARIANTS, *experiments.STAGES0)
+    order = [row.slug for row in rows]
     found: dict[str, list[tuple[str, int]]] = {}
     for file in sorted((paths.RESULTS / "runs").glob("*/*/seed*/embeddings.npz")):
         dataset, experiment, seed = file.parts[-4:-1]
-        if (file.parent / "metrics.csv").exists():
+        if (file.parent / "metrics.csv").exists() and experiment in order:
             found.setdefault(dataset, []).append((experiment, int(seed.removeprefix("seed"))))
     return {k: sorted(v, key=lambda run: (order.index(run[0]), run[1])) for k, v in found.items()}
