@@ -147,3 +147,13 @@ def test_checkpointing_keeps_the_inputs_of_the_stages_and_one_stage():
     stage = (3 * (4 * 64 + 2 * 256) + 256) * 56**2
     assert counted == pytest.approx(8 * 4 * (sum(maps) + stage), rel=0.1)
     assert counted < plain / 2
+
+
+@pytest.mark.parametrize("datasets, rows, word", [
+    (["rendered-veri"], ["rnn-ha-672"], r"RNN-HA \(672\) is no row of the table of rendered-veri"),
+    (["rendered-veri"], ["lomo"], "LOMO"),
+    (["my.csv"], None, "rnnha run"),
+])  # fmt: skip
+def test_wishes_that_no_table_has_are_refused(datasets, rows, word):
+    with pytest.raises(ValueError, match=word):
+        profiles.targets(datasets, rows, [0], profiles.profile("rendered"))

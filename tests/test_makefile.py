@@ -119,6 +119,13 @@ def test_reproduce_makes_every_run_after_its_stage0_then_all_that_follows(projec
     assert "results/report/index.html" in told
 
 
+def test_real_sets_have_their_tables_and_no_lesson_that_needs_model_and_paint(project: Project):
+    (project.folder / "targets.txt").write_text("veri stage0 0 -\nveri rnn-ha 0 stage0\n")
+    project.reproduce("PROFILE=paper", "DATASETS=veri")
+    pages = {p.name[:2] for p in (project.folder / "results/notebooks").glob("*.ipynb")}
+    assert pages == {"01", "03", "05"}
+
+
 def test_a_second_call_does_nothing_and_says_so(project: Project):
     project.reproduce()
     told = project.reproduce().stdout

@@ -141,6 +141,18 @@ def test_each_image_is_drawn_about_as_often_as_its_neighbours():
     assert np.bincount(place).min() > 200  # 250 expected, sd 14
 
 
+def test_draws_of_one_list_on_disk_do_not_stand_in_the_way_of_the_others(tmp_path):
+    small, embed = vehicleid()
+    whole = score(small, embed=embed, draws=tmp_path / "whole")
+    size = min(small.test_lists)
+    one = Benchmark(small.name, small.root, small.manifest, "vehicleid",
+                    {size: small.test_lists[size]})
+    score(one, embed=embed, draws=tmp_path)
+    assert set(pd.read_csv(tmp_path / "small.csv")["test_size"]) == {size}
+    pd.testing.assert_frame_equal(score(small, embed=embed, draws=tmp_path), whole)
+    assert (tmp_path / "small.csv").read_text() == (tmp_path / "whole/small.csv").read_text()
+
+
 def test_draws_on_disk_decide_and_must_fit_the_list(tmp_path):
     small, embed = vehicleid()
     before = score(small, embed=embed, draws=tmp_path)

@@ -1,5 +1,6 @@
 """Tables, differences and the sentence, on run folders whose numbers are worked by hand."""
 
+import json
 import re
 import subprocess
 import sys
@@ -208,6 +209,9 @@ def test_accept_copies_the_small_files_only_and_the_table_stays_the_same(tmp_pat
     side_car.parent.mkdir(parents=True)
     side_car.write_text("image,vehicle_id,split,type,model,paint\na.jpg,1,query,suv,s1,white\n"
                         "b.jpg,1,gallery,suv,s1,white\nz.jpg,7,train,bus,b1,red\n")
+    for name, profile in (("rendered-veri-holdout", "rendered"), ("rendered-vehicleid", "smoke")):
+        other = write_run(tmp_path / "runs", name, "rnn-ha", 0, queries(SEED0))
+        (other / "config.json").write_text(json.dumps({"settings_key": "k", "profile": profile}))
     accepted = accept(tmp_path / "runs", tmp_path / "reference", tmp_path / "data")
     target = tmp_path / "reference" / "rendered-veri" / "rnn-ha" / "seed0"
     assert accepted == [target]
