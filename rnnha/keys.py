@@ -10,7 +10,6 @@ import json
 import os
 import platform
 import subprocess
-import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -76,7 +75,6 @@ def environment() -> dict:
         "hardware": hardware(),
         "threads": torch.get_num_threads(),
         "commit": _git("describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"),
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
     }
 
 
