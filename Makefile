@@ -189,6 +189,7 @@ lock: ## resolve pyproject.toml into requirements.lock anew (needs uv; UPGRADE=1
 clean: ## remove caches and build/, never data or renders; RUNS=1 removes the runs too
 	rm -rf .pytest_cache .ruff_cache *.egg-info
 	test ! -d build || find build -mindepth 1 -maxdepth 1 ! -name render -exec rm -rf {} +
+	@rmdir build 2>/dev/null || true
 	find rnnha tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 	$(if $(filter 1,$(RUNS)),rm -rf $(RUN_DIR) $(RESULTS)/notebooks $(RESULTS)/report)
 	@$(if $(filter 1,$(RUNS)),,echo "kept: data, .venv and $(RUN_DIR) (make clean RUNS=1 removes the runs)")

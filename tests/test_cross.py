@@ -15,7 +15,7 @@ from rnnha import experiments, outcome, profiles, report
 from rnnha.cli import main
 from rnnha.data.benchmark import load
 from rnnha.methods.network import build, load_checkpoint, save_checkpoint
-from rnnha.reference import accept, compare_with_reference
+from rnnha.reference import compare_with_reference
 from rnnha.run import describe
 
 
@@ -87,10 +87,7 @@ def test_a_run_is_scored_on_another_set_as_by_hand(world):
     assert set(metrics["dataset"]) == {"there"}
     config = json.loads((crossed / "config.json").read_text())
     assert config["trained"] == {"experiment": "rnn-ha", "dataset": "here", "settings_key": "k"}
-    accept(folder / "results/runs", folder / "reference", folder)
-    copied = folder / "reference/there/rnn-ha-from-here/seed0"
-    assert {"config.json", "env.json", "metrics.csv", "per_query.csv.gz"} <= {
-        path.name for path in copied.iterdir()}  # fmt: skip
+    assert {"env.json", "per_query.csv.gz"} <= {path.name for path in crossed.iterdir()}
 
 
 def test_exported_weights_score_the_same_and_the_card_tells_of_them(world, tmp_path, capsys):

@@ -240,7 +240,12 @@ def test_clean_leaves_data_and_runs_unless_told(project: Project):
     assert data.exists() and project.metrics(RUNS[0]).exists()
     assert "kept" in told
     assert not (project.folder / "build").exists()
+    picture = project.folder / "build/render/rendered-veri/0001.jpg"  # hours of work
+    picture.parent.mkdir(parents=True)
+    picture.touch()
+    (project.folder / "build/smoke").mkdir()
     project.make("clean", "RUNS=1")
+    assert picture.exists() and not (project.folder / "build/smoke").exists()
     assert data.exists() and not project.metrics(RUNS[0]).exists()
 
 
