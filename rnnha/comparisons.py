@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rnnha.experiments import row
-from rnnha.layout import Layout, layout_of, published
+from rnnha.layout import Layout, label, layout_of, published
 from rnnha.results import Results
 from rnnha.statistics import interval, paired_difference
 
@@ -130,12 +130,11 @@ def sentence(found: Difference, layout: Layout, subject: str, other: str) -> str
                0: "The data cannot tell the two apart."}[found.verdict]
     if len(found.by_seed) < MINIMUM_SEEDS:
         verdict += f" (Fewer than {MINIMUM_SEEDS} seeds: no conclusion is drawn from an interval.)"
-    place = f"{layout.title}{' (rendered, synthetic)' if layout.synthetic else ''}"
     kind = "Primary comparison" if found.primary else "Exploratory"
     where = "" if found.test_size == "test" else f", {found.test_size} vehicles"
     seeds = ", ".join(f"{d:+.2f}" for d in found.by_seed)
     return (
-        f"{kind}, {place}{where}: {subject} minus {other} is {found.value:+.2f} points of "
+        f"{kind}, {layout.place}{where}: {subject} minus {other} is {found.value:+.2f} points of "
         f"{label(found.metric)} ({found.protocol}, o2; 95 % interval {found.low:+.2f} to "
         f"{found.high:+.2f} over {found.n_vehicles} test vehicles; seed by seed {seeds}). "
         f"{verdict} The smallest difference they could have shown is {found.smallest:.2f} points "
@@ -150,8 +149,3 @@ def _paper(layout: Layout, found: Difference, subject: str, other: str) -> str:
     real = layout.published + ("" if found.test_size == "test"
                                else f" ({layout.sizes[found.test_size]} vehicles)")
     return f"The paper reports {gap:+.2f} on {real}."
-
-
-def label(metric: str) -> str:
-    """A metric as it is written in tables: top1 -> top-1."""
-    return metric.replace("top", "top-")

@@ -15,9 +15,9 @@ from rnnha import experiments, keys, profiles, protocols, training
 from rnnha.data.benchmark import Benchmark, DataError, load, names_of
 from rnnha.data.images import Images
 from rnnha.data.subset import test_images
-from rnnha.export import WEIGHTS, finished_run, sha256
+from rnnha.export import WEIGHTS, finished_run
 from rnnha.methods.network import load_checkpoint
-from rnnha.paths import run_dir
+from rnnha.paths import run_dir, sha256
 from rnnha.results import crossed
 from rnnha.run import prepared, write_json, write_results
 

@@ -1,6 +1,5 @@
 """Trained weights to hand on: a copy of a finished run's network, and a model card beside it."""
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -9,7 +8,7 @@ import pandas as pd
 
 from rnnha.experiments import Row, row, stage0_of
 from rnnha.layout import TABLES, layout_of
-from rnnha.paths import atomic, run_dir
+from rnnha.paths import atomic, run_dir, sha256
 from rnnha.results import ResultsError
 
 WEIGHTS = "weights.safetensors"
@@ -40,12 +39,6 @@ def finished_run(experiment: str, dataset: str, seed: int) -> Path:
     if not (folder / WEIGHTS).exists():
         raise ResultsError(f"{folder / WEIGHTS} is gone; train it again: {command} --force")
     return folder
-
-
-def sha256(weights: Path) -> str:
-    """The file's SHA-256, as hexadecimal digits."""
-    with Path(weights).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def copy_weights(run: Path, out: Path) -> None:

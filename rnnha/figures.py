@@ -45,8 +45,7 @@ def save(figure: Figure, path: Path) -> Path:
 
 
 def _title(dataset: str, text: str) -> str:
-    layout = layout_of(dataset)
-    return f"{layout.title}{', rendered (synthetic)' if layout.synthetic else ''}: {text}"
+    return f"{layout_of(dataset).place}: {text}"
 
 
 def cmc(results: Results) -> Figure | None:

@@ -29,6 +29,11 @@ class Layout:
     sizes: dict[str, str]
     synthetic: bool = False
 
+    @property
+    def place(self) -> str:
+        """The data set's name for headings, never without saying that it is synthetic."""
+        return f"{self.title}{' (rendered, synthetic)' if self.synthetic else ''}"
+
 
 _VERI = ("VeRi", ("mAP", "top1", "top5"), ("mAP-trapezoid", "top10"), "image-to-image",
          {"test": "test"})  # fmt: skip
@@ -59,6 +64,11 @@ def published(layout: Layout, size: str, metric: str) -> dict[str, float]:
     return dict(zip(frame["method"], frame["percent"], strict=True))
 
 
+def label(metric: str) -> str:
+    """A metric as it is written in tables: top1 -> top-1."""
+    return metric.replace("top", "top-")
+
+
 def poster_page(rows: pd.DataFrame, layout: Layout, kinds: Mapping[str, str]) -> pd.DataFrame:
     """Tidy rows as the poster lays them out: a line a method, two columns a number.
 
@@ -71,7 +81,7 @@ def poster_page(rows: pd.DataFrame, layout: Layout, kinds: Mapping[str, str]) ->
             lines.setdefault(heading, {})
         cells = {}
         for n in numbers.itertuples():
-            name = n.metric.replace("top", "top-")
+            name = label(n.metric)
             if n.test_size != "test":
                 paper = layout.sizes[n.test_size]
                 also = f" (paper: {paper})" if paper != n.test_size else ""

@@ -4,6 +4,7 @@
 sets it to `build/smoke`).
 """
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -23,6 +24,12 @@ _FOLDERS = {
     "rendered-veri": "rendered-veri/VeRi",
     "rendered-vehicleid": "rendered-vehicleid/VehicleID_V1.0",
 }
+
+
+def sha256(path: Path) -> str:
+    """A file's SHA-256 sum, in hexadecimal."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def dataset_dir(name: str) -> Path:

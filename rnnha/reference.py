@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rnnha.comparisons import label
 from rnnha.experiments import VARIANTS, table_rows
-from rnnha.layout import TABLES, layout_of
+from rnnha.layout import TABLES, label, layout_of
 from rnnha.paths import DATA, atomic
 from rnnha.results import cross_rows, describe, runs, side_car_vehicles
 

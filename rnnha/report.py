@@ -85,7 +85,7 @@ def write(table: Table, folder: Path) -> list[Path]:
     kinds = dict.fromkeys(table.rows["method"], "cross")
     kinds |= {title: kind for _, title, kind in table_rows(name)}
     page = poster_page(table.rows, layout, kinds)
-    heading = f"{layout.title}{' (rendered, synthetic)' if layout.synthetic else ''}: "
+    heading = f"{layout.place}: "
     contents = {
         f"{name}.csv": _csv(table.rows),
         f"{name}.md": markdown_page(table.title, page, table.notes, table.conclusion),

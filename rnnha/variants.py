@@ -77,6 +77,5 @@ def page(dataset: str, frame: pd.DataFrame) -> str:
         for r in part.itertuples():
             line[HEADINGS[r.variant]] = number(r.ours, r.sd, r.ci_low, r.ci_high)
         lines.append(line | {"seeds": part["n_seeds"].iloc[-1]})
-    place = f"{layout.title}{' (rendered, synthetic)' if layout.synthetic else ''}"
-    title = f"{place}: the equations and the released code"
+    title = f"{layout.place}: the equations and the released code"
     return markdown_page(title, pd.DataFrame(lines), NOTES)

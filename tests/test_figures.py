@@ -27,7 +27,7 @@ def test_cmc_is_the_share_of_queries_matched_by_rank(source):
     assert curve[[0, 1, 7, 8]].tolist() == pytest.approx([20, 80, 80, 100])
     assert [line.get_label() for line in ax.lines] == [
         "RNN-H w/o attention", "RNN-HA", "two plain heads"]
-    assert "rendered (synthetic)" in ax.figure.get_suptitle()
+    assert "rendered, synthetic" in ax.figure.get_suptitle()
 
 
 def test_types_average_the_queries_of_their_vehicles(source):

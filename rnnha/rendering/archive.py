@@ -1,10 +1,9 @@
 """The rendered sets as uncompressed tar archives with SHA-256 sums. Needs no renderer."""
 
-import hashlib
 import tarfile
 from pathlib import Path
 
-from rnnha.paths import DATA, atomic
+from rnnha.paths import DATA, atomic, sha256
 from rnnha.rendering.plan import VERSION
 
 SUMS = "SHA256SUMS"
@@ -47,12 +46,6 @@ def _add(tar: tarfile.TarFile, path: Path, data: Path) -> None:
         return
     with path.open("rb") as stream:
         tar.addfile(info, stream)
-
-
-def sha256(path: Path) -> str:
-    """The file's SHA-256 sum, in hexadecimal."""
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def read_sums(path: Path) -> dict[str, str]:
