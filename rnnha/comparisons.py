@@ -15,7 +15,8 @@ from rnnha.statistics import interval, paired_difference
 
 # The row of interest and those it is compared with; the first is primary on PRIMARY_DATASET, by
 # mAP, image-to-image, with o2. All the rest is exploratory.
-SUBJECT, OTHERS = "rnn-ha", ("rnn-h", "fc-ha", "two-heads", "rnn-ha-unguided")
+SUBJECT, OTHERS = "rnn-ha", ("rnn-h", "fc-ha", "two-heads", "rnn-ha-unguided",
+                           "identity-only")
 PRIMARY_DATASET = "rendered-veri"
 MINIMUM_SEEDS = 3
 

@@ -12,7 +12,7 @@ from rnnha import comparisons, plots, retrieval
 from rnnha.data.benchmark import load, names_of
 from rnnha.data.subset import test_images
 from rnnha.experiments import row, stage0_of, table_rows
-from rnnha.layout import layout_of
+from rnnha.layout import label, layout_of
 from rnnha.paths import atomic, dataset_dir
 from rnnha.results import Results, history, runs, vehicles
 from rnnha.statistics import interval
@@ -22,18 +22,18 @@ RANKS = 20
 MODELS, VEHICLES = 6, 6
 
 
-def figures(dataset: str, source: Path, folder: Path) -> list[Path]:
-    """Save all figures that the runs at `source` allow as <dataset>-*.png; return their paths.
+def figures(results: Results, folder: Path) -> list[Path]:
+    """Save all figures that these runs allow as <dataset>-*.png; return their paths.
 
     Equal results give equal bytes under one matplotlib version. The embeddings' figure needs
     embeddings.npz of a run, which is local: from the committed reference it is left out.
     """
     made = {"cmc": cmc, "training": training, "types": types, "differences": forest,
             "embeddings": embeddings}  # fmt: skip
-    results, written = Results(source, dataset), []
+    written = []
     for name, make in made.items():
         if (figure := make(results)) is not None:
-            written.append(save(figure, Path(folder) / f"{dataset}-{name}.png"))
+            written.append(save(figure, Path(folder) / f"{results.dataset}-{name}.png"))
     return written
 
 
@@ -92,9 +92,8 @@ def types(results: Results) -> Figure | None:
                          "ours": found.estimate, "ci_low": found.low, "ci_high": found.high})
     if not rows:
         return None
-    label = comparisons.label(metric)
-    title = _title(results.dataset, f"{label} by vehicle type, gallery of all types")
-    return plots.per_type(pd.DataFrame(rows), title, f"{label}, %")
+    title = _title(results.dataset, f"{label(metric)} by vehicle type, gallery of all types")
+    return plots.per_type(pd.DataFrame(rows), title, f"{label(metric)}, %")
 
 
 def forest(results: Results) -> Figure | None:
@@ -110,7 +109,7 @@ def forest(results: Results) -> Figure | None:
     kind = "exploratory" if not any(r["primary"] for r in rows) else (
         "exploratory, but for the row in bold")
     title = _title(results.dataset, f"{row(comparisons.SUBJECT).title} minus other rows,\n"
-                                    f"{comparisons.label(layout.metrics[0])} ({kind})")
+                                    f"{label(layout.metrics[0])} ({kind})")
     return plots.forest(pd.DataFrame(rows), title) if rows else None
 
 

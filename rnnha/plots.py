@@ -191,12 +191,12 @@ def _legend_beside(ax: Axes) -> None:
 
 
 def overlay(image: np.ndarray, heat: np.ndarray, strength: float = 0.75) -> np.ndarray:
-    """Lay a map over an image: (1 - s·t) · image + s·t · colour(t), t = heat / its maximum.
+    """Lay a map over an image: (1 - s·t) · image + s·t · colour(t).
 
     image uint8 [H, W, 3], heat float [h, w] ≥ 0 of any size, strength s in [0, 1]; returns uint8
-    [H, W, 3]. Where the map is 0 the image stays as it is. A map is measured by its own maximum:
-    a uniform one covers all alike, and two maps compare in shape, not in height. Raises ValueError
-    for other shapes or values.
+    [H, W, 3]. t = heat / its maximum, or / twice its mean where that is more: two maps compare in
+    shape, not in height, and a uniform one covers all alike at half the scale, t = 1/2. Where
+    the map is 0 the image stays as it is. Raises ValueError for other shapes or values.
     """
     _check_image(image)
     heat = np.asarray(heat, dtype=np.float32)
@@ -206,7 +206,8 @@ def overlay(image: np.ndarray, heat: np.ndarray, strength: float = 0.75) -> np.n
         raise ValueError(f"strength must lie in [0, 1]; found {strength}")
     height, width = image.shape[:2]
     large = np.asarray(Image.fromarray(heat).resize((width, height), Image.Resampling.BILINEAR))
-    share = np.clip(large / max(heat.max(), np.finfo(np.float32).tiny), 0, 1)
+    top = max(heat.max(), 2 * heat.mean(), np.finfo(np.float32).tiny)
+    share = np.clip(large / top, 0, 1)
     colour = mpl.colormaps["inferno"](share)[..., :3] * 255
     alpha = strength * share[..., None]
     return np.rint((1 - alpha) * image + alpha * colour).astype(np.uint8)

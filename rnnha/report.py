@@ -16,6 +16,7 @@ from rnnha.layout import (
     TABLES,
     Layout,
     html_page,
+    label,
     layout_of,
     markdown_page,
     number,
@@ -46,14 +47,15 @@ class Table:
     conclusion: str
 
 
-def build(dataset: str, source: Path) -> Table:
-    """Table of a data set from a folder of runs (`results/runs` or `results/reference`).
+def build(results: Results) -> Table:
+    """Table of a data set from its finished runs.
 
     Rows not built or not run have the paper's number and empty cells; rows trained on another
     data set come last, where there are any. Raises KeyError for a data set without a table,
     ResultsError where the runs of one row do not belong together.
     """
-    layout, results = layout_of(dataset), Results(source, dataset)
+    dataset, source = results.dataset, results.source
+    layout = layout_of(dataset)
     paper = {(size, metric): published(layout, size, metric)
              for size in layout.sizes for metric in layout.metrics}
     rows = [
@@ -69,11 +71,6 @@ def build(dataset: str, source: Path) -> Table:
     notes = _notes(layout) + ((_CROSS_NOTE,) if cross_rows(source, dataset) else ())
     return Table(dataset, title, notes, _frame(rows, COLUMNS),
                  exploratory(results), comparisons.conclusion(results))
-
-
-def conclusion(dataset: str, source: Path) -> str:
-    """The sentence of the primary comparison (see `comparisons.conclusion`)."""
-    return comparisons.conclusion(Results(source, dataset))
 
 
 def write(table: Table, folder: Path) -> list[Path]:
@@ -112,12 +109,13 @@ def write_all(source: Path, results_root: Path) -> list[Path]:
     for dataset in TABLES:
         ran = any(runs(source, dataset, slug)
                   for slug, _, _ in [*table_rows(dataset), *cross_rows(source, dataset)])
+        results = Results(source, dataset)
         if ran or layout_of(dataset).synthetic:
-            written += write(build(dataset, source), Path(results_root) / "tables")
+            written += write(build(results), Path(results_root) / "tables")
         if ran:
-            written += figures(dataset, source, Path(results_root) / "figures")
+            written += figures(results, Path(results_root) / "figures")
         if any(runs(source, dataset, v.slug) for v in VARIANTS):
-            written += variants.write(Results(source, dataset), Path(results_root) / "tables")
+            written += variants.write(results, Path(results_root) / "tables")
     return written
 
 
@@ -165,7 +163,7 @@ def _exploratory_page(frame: pd.DataFrame) -> pd.DataFrame:
                  for r in frame.itertuples()],
         "test": frame["test_size"],
         "protocol": frame["protocol"],
-        "metric": frame["metric"].map(comparisons.label, na_action="ignore"),
+        "metric": frame["metric"].map(label, na_action="ignore"),
         "ours": [number(r.ours, r.sd, r.ci_low, r.ci_high) for r in frame.itertuples()],
         "smallest": ["" if pd.isna(s) else f"{s:.1f}" for s in frame["smallest"]],
         "seeds": frame["n_seeds"],

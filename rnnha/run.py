@@ -49,7 +49,7 @@ def run(
         (folder / "metrics.csv").unlink(missing_ok=True)
         _forget_checkpoints(folder)
     if distributed.from_writer((folder / "metrics.csv").exists):
-        _expect_same(folder, describe(row, size, benchmark, seed, None), benchmark)
+        _expect_same(folder, describe(row, size, benchmark, seed, None), benchmark, precision)
         return folder
     _expect_trainable(row, benchmark)
     folder.mkdir(parents=True, exist_ok=True)
@@ -97,13 +97,15 @@ def write_results(folder: Path, row: Row, benchmark: Benchmark, seed: int, histo
     _write_csv(folder / "metrics.csv", metrics)
 
 
-def _expect_same(folder: Path, config: dict, benchmark: Benchmark) -> None:
+def _expect_same(folder: Path, config: dict, benchmark: Benchmark, precision: str) -> None:
     """Raise ValueError where a finished run was made with other settings or of other data."""
     found = json.loads((folder / "config.json").read_text())
     decided_before = ("stage0", "pretrained")  # by the profile, and by what was at hand
     other = [k for k in config if k not in decided_before and found.get(k) != config[k]]
     if found["key_parts"]["data"] != keys.data_key(benchmark.manifest):
         other.append("data")
+    if found.get("precision", "float32") != precision:
+        other.append("precision")
     if other:
         raise ValueError(
             f"{folder} holds a finished run of another {', '.join(other)}; --force trains again "

@@ -9,7 +9,7 @@ import pandas as pd
 
 from rnnha import comparisons
 from rnnha.experiments import VARIANTS, row
-from rnnha.layout import layout_of, markdown_page, number
+from rnnha.layout import label, layout_of, markdown_page, number
 from rnnha.paths import atomic
 from rnnha.results import Results
 
@@ -73,7 +73,7 @@ def page(dataset: str, frame: pd.DataFrame) -> str:
     lines, cell = [], ["method", "test_size", "metric"]
     for (method, size, metric), part in frame.groupby(cell, sort=False):
         size = "" if size == "test" else f", {size} vehicles"
-        line = {"method": method, "metric": comparisons.label(metric) + size}
+        line = {"method": method, "metric": label(metric) + size}
         for r in part.itertuples():
             line[HEADINGS[r.variant]] = number(r.ours, r.sd, r.ci_low, r.ci_high)
         lines.append(line | {"seeds": part["n_seeds"].iloc[-1]})

@@ -16,6 +16,7 @@ from rnnha.cli import main
 from rnnha.data.benchmark import load
 from rnnha.methods.network import build, load_checkpoint, save_checkpoint
 from rnnha.reference import compare_with_reference
+from rnnha.results import Results
 from rnnha.run import describe
 
 
@@ -147,13 +148,13 @@ def test_what_cannot_be_done_is_one_clear_line(
 def test_the_block_stands_below_the_controls_and_only_where_there_are_such_runs(tmp_path):
     seeds = [{"a": (1, 1.0, 1), "b": (2, 0.5, 2)}, {"a": (1, 0.5, 2), "b": (2, 0.5, 2)}]
     write_run(tmp_path, "rendered-veri", "rnn-ha", 0, queries(seeds[0]))
-    before = report.build("rendered-veri", tmp_path)
+    before = report.build(Results(tmp_path, "rendered-veri"))
     page = report.write(before, tmp_path / "before")[1].read_text()
     assert "another data set" not in page
     for seed, scores in enumerate(seeds):
         slug = "rnn-ha-from-rendered-vehicleid"
         write_run(tmp_path, "rendered-veri", slug, seed, queries(scores))
-    table = report.build("rendered-veri", tmp_path)
+    table = report.build(Results(tmp_path, "rendered-veri"))
     page = report.write(table, tmp_path / "after")[1].read_text()
     methods = [line.split("|")[1].strip() for line in page.splitlines() if line.startswith("| ")]
     assert methods[-2:] == ["trained on another data set", "RNN-HA, trained on Rendered-VehicleID"]

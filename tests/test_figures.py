@@ -83,7 +83,8 @@ def test_embeddings_show_whole_vehicles_of_the_fullest_models(source, monkeypatc
 
 
 def test_equal_results_give_equal_bytes_and_nothing_half_written(source, tmp_path):
-    first, second = (figures.figures("rendered-veri", source, tmp_path / d) for d in ("x", "y"))
+    results = Results(source, "rendered-veri")
+    first, second = (figures.figures(results, tmp_path / d) for d in ("x", "y"))
     assert [p.name for p in first] == ["rendered-veri-cmc.png", "rendered-veri-types.png",
                                        "rendered-veri-differences.png"]
     assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]

@@ -25,8 +25,10 @@ def test_overlay_covers_the_hottest_place_with_one_colour_and_a_uniform_map_all_
     assert len(np.unique(covered[31:, 46:].reshape(-1, 3), axis=0)) == 1
     scaled = plots.overlay(IMAGE, CORNER / 36, 1.0)  # maps of sum 1 look like maps of maximum 1
     assert np.abs(covered.astype(int) - scaled).max() <= 1
-    black = plots.overlay(np.zeros_like(IMAGE), np.full((6, 6), 1 / 36), 0.5)
+    black = plots.overlay(np.zeros_like(IMAGE), np.full((6, 6), 1 / 36), 1.0)
     assert len(np.unique(black.reshape(-1, 3), axis=0)) == 1
+    # ... in the colour of the scale's middle: it has no place that is hotter than the others.
+    assert np.abs(black[0, 0] - 0.5 * 255 * np.array(colormaps["inferno"](0.5)[:3])).max() <= 1
 
 
 def test_overlay_enlarges_between_the_centres_of_cells():

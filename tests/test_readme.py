@@ -7,6 +7,7 @@ import pytest
 
 from rnnha import report
 from rnnha.paths import REFERENCE, ROOT
+from rnnha.results import Results
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -14,7 +15,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 @pytest.mark.parametrize("dataset", ["rendered-veri", "rendered-vehicleid"])
 def test_tables_are_those_of_the_reference(dataset, tmp_path):
     """Not those of results/tables, where one's own `make reproduce` puts one's own numbers."""
-    report.write(report.build(dataset, REFERENCE), tmp_path)
+    report.write(report.build(Results(REFERENCE, dataset)), tmp_path)
     page = (tmp_path / f"{dataset}.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("|")]
     assert len(rows) > 10

@@ -235,6 +235,14 @@ def test_rendering_goes_on_where_it_stopped(tmp_path, monkeypatch):
         dataset.render(VERI, tmp_path, vehicles=[999999], progress=False)
 
 
+def test_audit_refuses_a_set_without_cameras(tmp_path):
+    from rnnha.rendering import audit
+
+    with pytest.raises(ValueError, match="rendered-vehicleid has no cameras"):
+        audit.audit("rendered-vehicleid", tmp_path, tmp_path / "audit.csv")
+    assert not (tmp_path / "audit.csv").exists()
+
+
 def test_audit_hides_the_vehicle_and_scores_by_the_protocol():
     from rnnha.rendering import audit
 

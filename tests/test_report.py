@@ -28,7 +28,7 @@ def cell(table, method, metric, size="test"):
 def test_numbers_are_those_worked_by_hand(tmp_path):
     write_run(tmp_path, "rendered-veri", "rnn-ha", 0, queries(SEED0))
     write_run(tmp_path, "rendered-veri", "rnn-ha", 1, queries(SEED1))
-    table = report.build("rendered-veri", tmp_path)
+    table = report.build(Results(tmp_path, "rendered-veri"))
     found = cell(table, "RNN-HA", "mAP")
     assert found[["paper", "ours", "n_seeds", "protocol"]].tolist() == [
         52.88, 62.5, 2, "image-to-image"]
@@ -39,7 +39,7 @@ def test_numbers_are_those_worked_by_hand(tmp_path):
 
 
 def test_rows_and_columns_are_the_posters(tmp_path):
-    table = report.build("rendered-veri", tmp_path)
+    table = report.build(Results(tmp_path, "rendered-veri"))
     assert list(table.rows.columns) == [
         "method", "test_size", "metric", "paper", "ours", "sd", "ci_low", "ci_high", "n_seeds",
         "protocol"]
@@ -57,7 +57,7 @@ def test_vehicleid_draws_and_the_posters_test_lists(tmp_path):
     draws = [queries({"a": (1, 1.0, 1), "b": (2, 1 / 6, 6)}, "vehicleid-10-draws", "100", 0),
              queries({"a": (1, 1.0, 1), "d": (2, 0.5, 2)}, "vehicleid-10-draws", "100", 1)]
     write_run(tmp_path, "rendered-vehicleid", "rnn-h", 0, pd.concat(draws))
-    table = report.build("rendered-vehicleid", tmp_path)
+    table = report.build(Results(tmp_path, "rendered-vehicleid"))
     top1 = cell(table, "RNN-H w/o attention", "top1", "100")
     assert (top1["ours"], top1["paper"], top1["n_seeds"]) == (50, 62.4, 1)
     assert pd.isna(top1["sd"])
@@ -73,7 +73,7 @@ def test_interval_resamples_vehicles_not_queries(tmp_path):
     scores = {f"{v}-{q}": (v, float(v % 2), 1 if v % 2 else 9)
               for v in range(40) for q in range(5)}
     write_run(tmp_path, "veri", "rnn-ha", 0, queries(scores))
-    found = cell(report.build("veri", tmp_path), "RNN-HA", "mAP")
+    found = cell(report.build(Results(tmp_path, "veri")), "RNN-HA", "mAP")
     assert found["ours"] == 50
     assert found["ci_high"] - found["ci_low"] == pytest.approx(2 * 1.96 * 7.9, rel=0.12)
 
@@ -81,25 +81,26 @@ def test_interval_resamples_vehicles_not_queries(tmp_path):
 def test_queries_without_a_match_are_left_out(tmp_path):
     scores = SEED0 | {"alone.jpg": (3, np.nan, 0)}
     write_run(tmp_path, "veri", "rnn-ha", 0, queries(scores))
-    assert cell(report.build("veri", tmp_path), "RNN-HA", "mAP")["ours"] == 50
+    assert cell(report.build(Results(tmp_path, "veri")), "RNN-HA", "mAP")["ours"] == 50
 
 
 def test_seeds_scored_on_different_queries_are_refused(tmp_path):
     write_run(tmp_path, "veri", "rnn-ha", 0, queries(SEED0))
     write_run(tmp_path, "veri", "rnn-ha", 1, queries({"other.jpg": (1, 1.0, 1)}))
     with pytest.raises(ResultsError, match="rnn-ha.*same queries"):
-        report.build("veri", tmp_path)
+        report.build(Results(tmp_path, "veri"))
 
 
 def test_unfinished_runs_do_not_count(tmp_path):
     (write_run(tmp_path, "veri", "rnn-ha", 0, queries(SEED0)) / "metrics.csv").unlink()
-    assert cell(report.build("veri", tmp_path), "RNN-HA", "mAP")["n_seeds"] == 0
+    assert cell(report.build(Results(tmp_path, "veri")), "RNN-HA", "mAP")["n_seeds"] == 0
 
 
 def test_pages_say_rendered_and_have_empty_cells_and_equal_bytes(tmp_path):
     write_run(tmp_path / "runs", "rendered-veri", "rnn-ha", 0, queries(SEED0))
-    first, second = (report.write(report.build("rendered-veri", tmp_path / "runs"), tmp_path / d)
-                     for d in ("one", "two"))
+    first, second = (
+        report.write(report.build(Results(tmp_path / "runs", "rendered-veri")), tmp_path / d)
+        for d in ("one", "two"))
     assert [p.name for p in first] == [
         "rendered-veri.csv", "rendered-veri.md", "rendered-veri.html",
         "rendered-veri-exploratory.csv", "rendered-veri-exploratory.md"]
@@ -135,7 +136,7 @@ def three_seeds(source, dataset, differences, experiments=("rnn-ha", "rnn-h")):
 ])  # fmt: skip
 def test_sentence_goes_where_the_data_go(tmp_path, differences, expected):
     three_seeds(tmp_path, "rendered-veri", differences)
-    text = report.conclusion("rendered-veri", tmp_path)
+    text = comparisons.conclusion(Results(tmp_path, "rendered-veri"))
     assert expected in text and text.startswith("Primary comparison, Rendered-VeRi (rendered")
     assert f"is {np.mean(differences):+.2f} points of mAP" in text
     assert "The paper reports +3.96 on VeRi" in text
@@ -153,12 +154,20 @@ def test_smallest_difference_is_2_8_standard_errors(tmp_path):
 def test_only_the_comparison_named_beforehand_is_primary(tmp_path):
     three_seeds(tmp_path, "rendered-veri", (2, 3, 4))
     three_seeds(tmp_path, "veri", (2, 3, 4))
-    found = report.build("rendered-veri", tmp_path).exploratory
+    found = report.build(Results(tmp_path, "rendered-veri")).exploratory
     primary = found[found["role"] == "primary"]
     assert primary[["method", "minus", "metric", "protocol"]].values.tolist() == [
         ["RNN-HA", "RNN-H w/o attention", "mAP", "image-to-image"]]
     assert len(found) > 3
-    assert report.conclusion("veri", tmp_path).startswith("Exploratory, VeRi-776")
+    assert comparisons.conclusion(Results(tmp_path, "veri")).startswith("Exploratory, VeRi-776")
+
+
+def test_the_longer_training_is_among_the_differences(tmp_path):
+    three_seeds(tmp_path, "rendered-veri", (2, 3, 4), ("rnn-ha", "identity-only"))
+    found = report.build(Results(tmp_path, "rendered-veri")).exploratory
+    row = found[(found["quantity"] == "difference") & (found["metric"] == "mAP")].iloc[0]
+    assert row[["minus", "role"]].tolist() == ["identity only, as long", "exploratory"]
+    assert row["ours"] == pytest.approx(3)
 
 
 def test_a_difference_pairs_the_seeds_that_both_rows_have(tmp_path):
@@ -219,7 +228,7 @@ def test_accept_copies_the_small_files_only_and_the_table_stays_the_same(tmp_pat
         "config.json", "env.json", "history.csv", "metrics.csv", "per_query.csv.gz"}
     vehicles = (tmp_path / "reference" / "rendered-veri" / "vehicles.csv").read_text()
     assert vehicles == "vehicle_id,type,model,paint\n1,suv,s1,white\n"
-    ours, theirs = (report.build("rendered-veri", tmp_path / root)
+    ours, theirs = (report.build(Results(tmp_path / root, "rendered-veri"))
                     for root in ("runs", "reference"))
     pd.testing.assert_frame_equal(ours.rows, theirs.rows)
 

@@ -220,6 +220,8 @@ def test_a_finished_run_of_other_settings_is_not_passed_off(tiny, undisturbed):
         patch.setattr("rnnha.paths.RESULTS", undisturbed.parents[1])
         with pytest.raises(ValueError, match=r"another profile.*--force"):
             run("rnn-ha", str(tiny), 0, "rendered")
+        with pytest.raises(ValueError, match=r"another precision"):
+            run("rnn-ha", str(tiny), 0, "smoke", precision="bfloat16")
 
 
 def test_a_finished_run_of_other_data_is_not_passed_off(tiny, undisturbed, tmp_path):

@@ -109,9 +109,12 @@ def audit(name: str, folder: Path, out: Path, *, vehicles: int = 60, workers: in
     """Audit the rendered set in `folder`; writes the table to the CSV `out` and returns it.
 
     Columns: what, feature, vehicles, queries, mAP, top1 (percent). Needs mitsuba, since shots of
-    `vehicles` test vehicles are rendered again without cues. Only for sets with cameras.
+    `vehicles` test vehicles are rendered again without cues. Raises ValueError for a set without
+    cameras, to which VeRi's protocol does not apply.
     """
     everything = dataset.plan(name).query("split == 'test'").reset_index(drop=True)
+    if everything["camera"].isna().any():
+        raise ValueError(f"{name} has no cameras, which the audit needs; take rendered-veri")
     some = _chosen(name, vehicles)
     rows = []
 
