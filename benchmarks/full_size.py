@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from machine import cores, keep, processor
+from machine import cores, keep
 
 from rnnha.paths import ROOT
 
@@ -32,8 +32,7 @@ FOLDERS = {"veri": "VeRi", "vehicleid": "VehicleID_V1.0"}
 LOAD = "import sys; from rnnha.data import load; load(*sys.argv[1:])"
 LISTS = ((2400, 10), (13164, 1))  # vehicles in the test list, draws
 LIMITS = {"load": (60, 1000), "check": (60, 1000), "score a draw": (30, 2000)}  # seconds, MB
-COLUMNS = ["case", "task", "seconds", "cpu_seconds", "peak_mb", "goal_seconds", "goal_mb",
-           "processor", "threads"]  # fmt: skip
+COLUMNS = ["case", "task", "seconds", "cpu_seconds", "peak_mb", "goal_seconds", "goal_mb"]
 
 
 def build(root: Path) -> None:
@@ -118,11 +117,10 @@ def main() -> None:
         build(root)
         rows = reading(root, arguments.repeats, arguments.threads)
         rows += scoring(root, LISTS, arguments.threads)
-    machine = {"processor": processor(), "threads": arguments.threads}
     for row in rows:
-        row |= dict(zip(("goal_seconds", "goal_mb"), LIMITS[row["task"]], strict=True)) | machine
+        row |= dict(zip(("goal_seconds", "goal_mb"), LIMITS[row["task"]], strict=True))
     if arguments.write:
-        keep(rows, COLUMNS, "full_size.csv")
+        keep(rows, COLUMNS, "full_size.csv", arguments.threads)
 
 
 if __name__ == "__main__":

@@ -25,11 +25,18 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def keep(rows: list[dict], columns: list[str], name: str) -> None:
-    """Write results/bench/<name>, numbers with three digits that count."""
-    with atomic(TABLES / name) as temporary, open(temporary, "w", newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
+def keep(rows: list[dict], columns: list[str], name: str, threads: int) -> None:
+    """Write results/bench/<name>, numbers with four digits that count; rows of other processors
+    or another number of threads stay there."""
+    machine = {"processor": processor(), "threads": str(threads)}
+    table, other = TABLES / name, []
+    if table.exists():
+        with open(table, newline="") as file:
+            other = [row for row in csv.DictReader(file) if machine.items() - row.items()]
+    with atomic(table) as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, [*columns, *machine], lineterminator="\n")
         writer.writeheader()
+        writer.writerows(other)
         writer.writerows({key: f"{value:.4g}" if isinstance(value, float) else value
-                          for key, value in row.items()} for row in rows)
-    print(f"written: {(TABLES / name).relative_to(ROOT)}")
+                          for key, value in (row | machine).items()} for row in rows)
+    print(f"written: {table.relative_to(ROOT)}")

@@ -13,7 +13,6 @@ the table in results/bench.
 """
 
 import argparse
-import csv
 import sys
 import time
 import tracemalloc
@@ -21,16 +20,16 @@ from collections.abc import Callable
 from statistics import median
 
 import numpy as np
+from machine import keep
 from threadpoolctl import threadpool_limits
 
-from rnnha.paths import ROOT, atomic
+from rnnha.paths import ROOT
 from rnnha.retrieval import evaluate
 
 sys.path.insert(0, str(ROOT / ".venv-bench" / "peers"))
 from rank_cy import evaluate_cy  # noqa: E402
 
 WIDTH = 1024
-TABLE = ROOT / "results" / "bench" / "scoring.csv"
 COLUMNS = ["case", "task", "scorer", "seconds", "times_slower", "extra_mb", "mAP"]
 
 
@@ -132,19 +131,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=1, help="BLAS threads of every scorer")
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--write", action="store_true", help=f"keep {TABLE.relative_to(ROOT)}")
+    parser.add_argument("--write", action="store_true", help="keep results/bench/scoring.csv")
     arguments = parser.parse_args()
     with threadpool_limits(arguments.threads):
         rows = compare("VeRi 1678 x 11579", veri_like(), arguments.repeats, python_scorer=True)
         rows += compare("VehicleID 17377 x 2400", vehicleid_like(), arguments.repeats, False)
     show(rows)
     if arguments.write:
-        with atomic(TABLE) as temporary, open(temporary, "w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows({key: f"{value:.5g}" if isinstance(value, float) else value
-                              for key, value in row.items()} for row in rows)
-        print(f"written: {TABLE.relative_to(ROOT)}")
+        keep(rows, COLUMNS, "scoring.csv", arguments.threads)
 
 
 def show(rows: list[dict]) -> None:

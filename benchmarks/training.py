@@ -60,7 +60,7 @@ STEPS = {  # ResNet-50 has no row of its own for the released reading
 BATCH = 16  # of the input path
 PICTURES = 256
 COLUMNS = ["case", "way", "seconds_per_image", "images_per_second", "ratio", "goal",
-           "first_turn_seconds", "note", "processor", "threads"]  # fmt: skip
+           "first_turn_seconds", "note"]  # fmt: skip
 
 Turn = Callable[[], int]  # does something with images and says with how many
 CPU = torch.device("cpu")
@@ -301,9 +301,8 @@ def main() -> None:
         rows += steps(pools, size, repeats)
         if arguments.compile:
             rows += compiling(pools, size, repeats)
-    machine = {"processor": processor(), "threads": threads}
     if arguments.write:
-        keep([row | machine for row in rows], COLUMNS, "training.csv")
+        keep(rows, COLUMNS, "training.csv", threads)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import authors_way  # noqa: E402
 import folders  # noqa: E402
 import full_size  # noqa: E402
 import full_size_scoring  # noqa: E402
+import machine  # noqa: E402
 import training as benchmark_training  # noqa: E402
 
 SMALL_VERI = folders.Veri(200, 10, 60, 5, 20, 24)
@@ -151,3 +152,13 @@ def test_memory_settings_are_those_of_the_makefile():
     makefile = (ROOT / "Makefile").read_text()
     for name, value in benchmark_training.MEMORY.items():
         assert f"{name}={value}" in makefile
+
+
+def test_a_table_keeps_the_rows_of_other_processors_only(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "TABLES", tmp_path)
+    monkeypatch.setattr(machine, "ROOT", tmp_path)
+    for processor, threads, seconds in (("A", 2, 1.0), ("B", 2, 2.0), ("A", 1, 3.0), ("A", 2, 4.0)):
+        monkeypatch.setattr(machine, "processor", lambda name=processor: name)
+        machine.keep([{"case": "c", "seconds": seconds}], ["case", "seconds"], "t.csv", threads)
+    assert (tmp_path / "t.csv").read_text().splitlines() == [
+        "case,seconds,processor,threads", "c,2,B,2", "c,3,A,1", "c,4,A,2"]
