@@ -3,6 +3,7 @@
 DATASETS ?= $(if $(filter paper%,$(PROFILE)),veri vehicleid,rendered-veri rendered-vehicleid)
 SEEDS    ?= 0 1 2
 PROFILE  ?= rendered
+PRECISION ?= float32
 ROWS     ?=
 RESULTS  ?= $(or $(RNNHA_RESULTS),results)
 BUILD    ?= build
@@ -73,6 +74,7 @@ help: ## show this list
 	@echo "Variables, with what they are now:"
 	@echo "  DATASETS='$(DATASETS)' SEEDS='$(SEEDS)'"
 	@echo "  ROWS='$(ROWS)' (none: all) PROFILE=$(PROFILE) JOBS=$(JOBS)"
+	@echo "  PRECISION=$(PRECISION) (bfloat16: mixed precision, where it is faster)"
 	@echo "  FORCE=1 trains again what is finished"
 
 setup: $(READY) ## make .venv (TORCH_INDEX=https://download.pytorch.org/whl/cpu: without CUDA)
@@ -125,7 +127,8 @@ everything: $(LOGS) $(RESULTS)/report/index.html
 word-of  = $(word $1,$(subst /, ,$*))
 TRAIN    = $(SINGLE) $(RNNHA) notebook notebooks/02_train.ipynb $(@D)/02_train.ipynb \
            -p dataset $(call word-of,1) -p experiment $(call word-of,2) \
-           -p seed $(patsubst seed%,%,$(call word-of,3)) -p profile $(PROFILE)
+           -p seed $(patsubst seed%,%,$(call word-of,3)) -p profile $(PROFILE) \
+           -p precision $(PRECISION)
 $(RUN_DIR)/%/metrics.csv: $(if $(FORCE),FORCE) | $(READY)
 	@$(TRAIN) $(if $(FORCE),-p force True)
 

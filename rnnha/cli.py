@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--profile", default="rendered", choices=sorted(profiles.PROFILES))
     sub.add_argument("--holdout", action="store_true",
                      help="test on a fifth of the training vehicles, to choose settings")
-    sub.add_argument("--precision", default="float32", choices=("float32", "bfloat16"),
+    sub.add_argument("--precision", default="float32", choices=profiles.PRECISIONS,
                      help="bfloat16 is used only where a short timing shows a gain")
     sub.add_argument("--force", action="store_true", help="train again although it is complete")
     sub.add_argument("--dry-run", action="store_true",

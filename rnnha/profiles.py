@@ -5,6 +5,9 @@ from dataclasses import dataclass, fields, replace
 
 from rnnha.experiments import ABLATION, VARIANTS, Row, row, runnable, seeded, stage0_of
 
+# What a training may compute in; bfloat16 where a short timing shows a gain.
+PRECISIONS = ("float32", "bfloat16")
+
 
 @dataclass(frozen=True)
 class Phase:

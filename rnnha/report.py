@@ -14,7 +14,6 @@ from rnnha import comparisons, variants
 from rnnha.experiments import VARIANTS, row, table_rows
 from rnnha.layout import (
     TABLES,
-    Layout,
     html_page,
     label,
     layout_of,
@@ -23,12 +22,11 @@ from rnnha.layout import (
     poster_page,
     published,
 )
+from rnnha.notes import notes
 from rnnha.paths import atomic
-from rnnha.profiles import profile
 from rnnha.reference import compare_with_reference, lines
 from rnnha.results import Results, cross_rows, runs
 
-RENDERED = profile("rendered")
 COLUMNS = ["method", "test_size", "metric", "paper", "ours", "sd", "ci_low", "ci_high", "n_seeds",
            "protocol"]  # fmt: skip
 EXPLORATORY = ["quantity", "method", "minus", "test_size", "metric", "protocol", "ours", "sd",
@@ -68,8 +66,7 @@ def build(results: Results) -> Table:
     title = f"{layout.title}: the paper's table, rebuilt"
     if layout.synthetic:
         title += " on rendered (synthetic) images; not comparable with the paper"
-    notes = _notes(layout) + ((_CROSS_NOTE,) if cross_rows(source, dataset) else ())
-    return Table(dataset, title, notes, _frame(rows, COLUMNS),
+    return Table(dataset, title, notes(results), _frame(rows, COLUMNS),
                  exploratory(results), comparisons.conclusion(results))
 
 
@@ -183,33 +180,3 @@ _EXPLORATORY_NOTES = (
     "that of VeRi's authors. Suffixes: [o1], [o1,o2] another embedding; (front), (rear) queries "
     "and gallery of that view only.",
 )
-
-
-_CROSS_NOTE = (
-    "trained on another data set: the weights of that row's runs there, which embed the images of "
-    "this set without being adapted to it; exploratory. The seeds are those of the training."
-)
-
-
-def _notes(layout: Layout) -> tuple[str, ...]:
-    notes = [
-        "paper: as printed on the poster, measured on the real "
-        f"{layout.published}; which scoring protocol it used is not stated.",
-        f"ours: {layout.protocol}, embedding o2; mean ± standard deviation over seeds [95 % "
-        "interval over test vehicles, by bootstrap]; percent.",
-        "An empty cell is a system not built or not run.",
-    ]
-    if layout.synthetic:
-        notes.append("All images are rendered (synthetic): these numbers say how the methods "
-                     "compare with one another here, not how they compare with the paper.")
-        small, large = RENDERED.pixels
-        notes.append(
-            f"All rows are at rendered size: {small} x {small} pixels stand for the paper's 224, "
-            f"{large} x {large} for its 672, a narrow VGG-M with batch normalisation for VGG-M, a "
-            "small ResNet for ResNet-50, all trained from random weights. RNN-HA (672), (ResNet) "
-            f"and (ResNet+672) have {RENDERED.seeds_of_large_rows} seed: no sd, and no conclusion.")
-    if any(ours != paper for ours, paper in layout.sizes.items()):
-        pairs = ", ".join(f"{ours} beside {paper}" for ours, paper in layout.sizes.items())
-        notes.append(f"The rendered set's test lists are smaller than VehicleID's; the paper's "
-                     f"numbers stand beside ours by the list's place: {pairs} vehicles.")
-    return tuple(notes)

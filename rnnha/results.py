@@ -26,6 +26,16 @@ def runs(source: Path, dataset: str, experiment: str) -> dict[int, Path]:
     return dict(sorted((int(file.parent.name.removeprefix("seed")), file.parent) for file in found))
 
 
+def configurations(source: Path, dataset: str, experiment: str) -> list[dict]:
+    """config.json of the finished runs, by seed in ascending order; `precision` is the one used."""
+    found = []
+    for folder in runs(source, dataset, experiment).values():
+        used = json.loads((folder / "env.json").read_text()).get("precision")
+        config = json.loads((folder / "config.json").read_text())
+        found.append(config | {"precision": used})
+    return found
+
+
 def crossed(experiment: str, trained_on: str) -> str:
     """What a row is called where its weights come from another data set."""
     return f"{experiment}-from-{trained_on}"

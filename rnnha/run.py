@@ -37,9 +37,13 @@ def run(
 
     experiment: a slug of `rnnha.experiments`. dataset: a name, or the path of a CSV manifest.
     holdout: train on four fifths of the training vehicles and test on the rest. force: start
-    again although the run is complete. Raises KeyError for unknown names and DataError where
-    the data set is absent or broken.
+    again although the run is complete. precision: of `profiles.PRECISIONS`. Raises KeyError for
+    unknown names, ValueError for an unknown precision and for a finished run of other settings,
+    and DataError where the data set is absent or broken.
     """
+    if precision not in profiles.PRECISIONS:
+        known = ", ".join(profiles.PRECISIONS)
+        raise ValueError(f"unknown precision {precision!r}; known: {known}")
     row, size = experiments.row(experiment), profiles.profile(profile)
     if row.method is None:
         raise KeyError(f"{row.title} is a system of the poster that is not built; see the table")

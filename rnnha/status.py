@@ -61,6 +61,8 @@ def _key_now(
     # Imported weights are not looked for: they may have been needed for that run only.
     imported = recorded.get("pretrained", "from scratch")
     config = describe(row, profile, benchmark, seed, start, imported)
+    if "precision" in recorded:
+        config["precision"] = recorded["precision"]
     return keys.key_parts(config, benchmark.manifest)
 
 

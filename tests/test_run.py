@@ -215,6 +215,18 @@ def test_status_tells_the_four_states(tiny, undisturbed, tmp_path):
         assert status.state(str(tiny), "rnn-ha", 1, smoke).startswith("unfinished")
 
 
+def test_status_knows_a_run_that_was_asked_for_in_mixed_precision(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr("rnnha.paths.RESULTS", tmp_path)
+    monkeypatch.setattr("rnnha.run.DATA", tmp_path / "data")
+    folder = run("untrained", str(tiny), 0, "smoke", precision="bfloat16")
+    assert json.loads((folder / "config.json").read_text())["precision"] == "bfloat16"
+    assert status.state(str(tiny), "untrained", 0, profiles.profile("smoke")) == "complete"
+    with pytest.raises(ValueError, match="another precision"):
+        run("untrained", str(tiny), 0, "smoke")
+    with pytest.raises(ValueError, match="unknown precision 'half'; known: float32, bfloat16"):
+        run("untrained", str(tiny), 1, "smoke", precision="half")
+
+
 def test_a_finished_run_of_other_settings_is_not_passed_off(tiny, undisturbed):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("rnnha.paths.RESULTS", undisturbed.parents[1])
