@@ -11,7 +11,18 @@ pytest.importorskip("mitsuba", reason="the optional extra that renders is not in
 from PIL import Image
 from scipy.spatial import cKDTree
 
-from rnnha.rendering import bodies, camera, cues, dataset, develop, identity, plan, scene, world
+from rnnha.rendering import (
+    bodies,
+    camera,
+    cues,
+    dataset,
+    develop,
+    identity,
+    plan,
+    scene,
+    things,
+    world,
+)
 from rnnha.rendering.camera import CAMERAS, Camera, Pose, crop_around, project, view
 
 GREY = {"type": "twosided", "bsdf": {"type": "diffuse"}}
@@ -23,7 +34,7 @@ def watcher(x: float, y: float, z: float) -> Camera:
 
 
 def block(low, high, role="body", cue="", material=GREY) -> bodies.Part:
-    solid = world.box(low, high, (0.5, 0.5, 0.5))
+    solid = things.box(low, high, (0.5, 0.5, 0.5))
     return bodies.Part("block", solid.vertices, solid.faces, None, None, material, role, cue)
 
 
@@ -48,7 +59,7 @@ def wall(viewer: Camera, share: float):
     corners = [middle - across, middle + across, middle + across, middle - across]
     corners = np.array(corners) + [(0, 0, -9), (0, 0, -9), (0, 0, 9), (0, 0, 9)]
     faces = np.array([(0, 1, 2), (0, 2, 3)], np.uint32)
-    return scene.surface(world.Surface(corners.astype(np.float32), faces))
+    return scene.surface(things.Surface(corners.astype(np.float32), faces))
 
 
 @pytest.mark.parametrize(
@@ -98,7 +109,7 @@ def test_two_renders_are_equal_bit_for_bit():
 
 
 def test_a_white_plane_is_about_one_in_sun_and_overcast():
-    floor = world._quad([(-9, -9, 0), (9, -9, 0), (9, 9, 0), (-9, 9, 0)], colour=(1.0, 1.0, 1.0))
+    floor = things.quad([(-9, -9, 0), (9, -9, 0), (9, 9, 0), (-9, 9, 0)], colour=(1.0, 1.0, 1.0))
     body = scene.Body([block((-0.1, -0.1, 0), (0.1, 0.1, 0.2))])
     box = scene.Body([block((-2, -2, 0), (2, 2, 0.1))])
     for name in ("sun", "overcast"):

@@ -77,7 +77,7 @@ def _flat(colour):
 
 
 def surface(surface) -> mi.Mesh:
-    """A mesh of the surroundings (`world.Surface`)."""
+    """A mesh of the surroundings (`things.Surface`)."""
     material, uv = _flat(surface.colour), surface.uv
     if surface.texture is not None:
         uv = uv * (1, -1)  # mitsuba's rows run the other way

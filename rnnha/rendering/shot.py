@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rnnha.rendering import scene, world
+from rnnha.rendering import scene, things, world
 from rnnha.rendering.camera import LANE, Camera, Pose, crop_around, project
 from rnnha.rendering.develop import develop
 
@@ -130,7 +130,7 @@ def _before(camera: Camera, points: np.ndarray, kind: str, rng: np.random.Genera
     if kind == "pole":
         spot = eye + share * ((low + high) / 2 + side * across - eye)
         grey = tuple(np.array([0.3, 0.3, 0.29]) * rng.uniform(0.3, 1.6))
-        return [world.pole(spot[0], spot[1], rng.uniform(0.03, 0.07), 8.0, grey)]
+        return [things.pole(spot[0], spot[1], rng.uniform(0.03, 0.07), 8.0, grey)]
     aim = (low + high) / 2 + (side + np.sign(side) * 0.25 * half) * across
     aim[2] = high[2] + 0.1
-    return world.branch(eye + share * (aim - eye), rng)
+    return things.branch(eye + share * (aim - eye), rng)

@@ -5,30 +5,15 @@ trees, house fronts, posts) is drawn afresh for every pass, never per vehicle, s
 surroundings cannot name the vehicle. Metres, coordinates as in `camera`.
 """
 
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 
 import numpy as np
 
 from rnnha.rendering import textures
 from rnnha.rendering.camera import Camera, Pose
+from rnnha.rendering.things import Surface, box, foliage, leaves_of, merge, pole, quad, tree
 
 REACH = 90.0  # metres of road and verge to either side of the vehicle
-
-
-@dataclass(frozen=True)
-class Surface:
-    """A mesh of the surroundings: vertices float32 [V, 3], faces uint32 [F, 3].
-
-    Coloured by `texture` (uint8 sRGB [H, W, 3], with uv float32 [V, 2], v upwards) or `colour`
-    (linear RGB).
-    """
-
-    vertices: np.ndarray
-    faces: np.ndarray
-    colour: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    texture: np.ndarray | None = field(default=None, repr=False)
-    uv: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -81,110 +66,18 @@ SITES = {
 }  # fmt: skip
 
 
-def _quad(corners, texture=None, colour=(0.5, 0.5, 0.5), metres=(6.0, 6.0), offset=(0.0, 0.0)):
-    """A rectangle from 4 corners (left below, right below, right above, left above)."""
-    p = np.asarray(corners, np.float32)
-    wide, high = np.linalg.norm(p[1] - p[0]) / metres[0], np.linalg.norm(p[3] - p[0]) / metres[1]
-    uv = np.array([(0, 0), (wide, 0), (wide, high), (0, high)], np.float32) + offset
-    faces = np.array([(0, 1, 2), (0, 2, 3)], np.uint32)
-    return Surface(p, faces, colour, texture, uv.astype(np.float32))
-
-
-def box(low, high, colour) -> Surface:
-    """An upright box between two corners."""
-    x, y, z = np.array([low, high]).T
-    vertices = np.array([(x[i], y[j], z[k]) for i in (0, 1) for j in (0, 1) for k in (0, 1)])
-    sides = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
-    faces = [t for a, b, c, d in sides for t in ((a, b, c), (a, c, d))]
-    return Surface(vertices.astype(np.float32), np.array(faces, np.uint32), colour)
-
-
-def pole(x: float, y: float, radius: float, height: float, colour, base: float = 0.0) -> Surface:
-    """An upright eight-sided pole."""
-    angle = np.arange(8) * np.pi / 4
-    ring = np.stack([x + radius * np.cos(angle), y + radius * np.sin(angle)], 1)
-    low, high = (np.column_stack([ring, np.full(8, z)]) for z in (base, base + height))
-    faces = []
-    for i in range(8):
-        j = (i + 1) % 8
-        faces += [(i, j, 8 + j), (i, 8 + j, 8 + i)]
-    vertices = np.concatenate([low, high]).astype(np.float32)
-    return Surface(vertices, np.array(faces, np.uint32), colour)
-
-
-@lru_cache(maxsize=16)
-def _leaves(variant: int, wide: float, deep: float, tall: float, count: int, size=0.14):
-    """Leaf sprays filling a cluster of blobs: float32 [count, 3, 3], middle at the origin."""
-    rng = np.random.default_rng([53, variant])
-    blobs = rng.normal(0, 0.27, (9, 3))
-    middle = blobs[rng.integers(9, size=count)]
-    direction = rng.normal(0, 1, (count, 3))
-    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    centre = (middle + direction * rng.uniform(0.12, 0.3, (count, 1)))[:, None]
-    spray = rng.normal(0, 1, (count, 3, 3))
-    leaf = centre * (wide, deep, tall) + spray * size * rng.uniform(0.6, 1.4, (count, 1, 1))
-    return leaf.astype(np.float32)
-
-
-def _foliage(leaves: np.ndarray, place, turn: float, green) -> list[Surface]:
-    """Leaf sprays in two shades, turned about the vertical and put in place."""
-    c, s = np.cos(turn), np.sin(turn)
-    points = leaves @ np.array([(c, s, 0), (-s, c, 0), (0, 0, 1)], np.float32) + place
-    half = len(points) // 2
-    surfaces = []
-    for part, shade in ((points[:half], 0.75), (points[half:], 1.2)):
-        faces = np.arange(part.shape[0] * 3, dtype=np.uint32).reshape(-1, 3)
-        colour = tuple(float(shade * g) for g in green)
-        surfaces.append(Surface(part.reshape(-1, 3).astype(np.float32), faces, colour))
-    return surfaces
-
-
-def tree(x: float, y: float, rng: np.random.Generator) -> list[Surface]:
-    """A street tree with a trunk of about 2.5 m."""
-    trunk, size = rng.uniform(1.9, 3.0), rng.uniform(2.6, 4.2)
-    leaves = _leaves(int(rng.integers(4)), 1.0, 1.0, 0.9, 1300) * np.float32(size)
-    green = np.array([0.075, 0.115, 0.035]) * rng.uniform(0.7, 1.4) + rng.uniform(0, 0.02, 3)
-    bark = tuple(np.array([0.14, 0.11, 0.085]) * rng.uniform(0.7, 1.3))
-    place = np.array([x, y, trunk + 0.3 * size], np.float32)
-    crown = _foliage(leaves, place, rng.uniform(0, 2 * np.pi), green)
-    return [*crown, pole(x, y, rng.uniform(0.09, 0.2), trunk + 0.3 * size, bark)]
-
-
-def branch(place, rng: np.random.Generator) -> list[Surface]:
-    """The leafy end of a branch, about a metre across."""
-    leaves = _leaves(int(rng.integers(12, 16)), 1.0, 1.0, 0.6, 700, 0.045) * np.float32(
-        rng.uniform(0.8, 1.3)
-    )
-    green = np.array([0.075, 0.115, 0.035]) * rng.uniform(0.7, 1.4)
-    return _foliage(leaves, np.asarray(place, np.float32), rng.uniform(0, 6), green)
-
-
 def hedge(x0: float, x1: float, y: float, base: float, sight, rng) -> list[Surface]:
     """A clipped or ragged hedge along the road, about 1.1 m high."""
     green = np.array([0.06, 0.1, 0.03]) * rng.uniform(0.8, 1.5)
     height = rng.uniform(0.7, 1.4)
     surfaces = [box((x0, y - 0.3, base), (x1, y + 0.3, base + 0.8 * height), tuple(0.7 * green))]
     for x in np.arange(x0, x1, 3.0):
-        leaves = _leaves(int(rng.integers(4, 8)), 3.6, 1.1, 1.4 * height, 420)
+        leaves = leaves_of(int(rng.integers(4, 8)), 3.6, 1.1, 1.4 * height, 420)
         place = np.array([x + 1.5, y, base + 0.55 * height], np.float32)
         if not sight.matters(*place[:2]):
             continue
-        surfaces += _foliage(leaves, place, np.pi * rng.integers(2), green)
-    return _merge(surfaces)
-
-
-def _merge(surfaces: list[Surface]) -> list[Surface]:
-    """Plain-coloured surfaces of equal colour made one, to keep the scene's objects few."""
-    groups: dict = {}
-    for surface in surfaces:
-        groups.setdefault(surface.colour, []).append(surface)
-    merged = []
-    for colour, group in groups.items():
-        starts = np.cumsum([0] + [len(s.vertices) for s in group[:-1]])
-        vertices = np.concatenate([s.vertices for s in group])
-        faces = np.concatenate([s.faces + np.uint32(k) for s, k in zip(group, starts, strict=True)])
-        merged.append(Surface(vertices, faces, colour))
-    return merged
+        surfaces += foliage(leaves, place, np.pi * rng.integers(2), green)
+    return merge(surfaces)
 
 
 class _Sight:
@@ -218,11 +111,11 @@ def _side(strips, back, edge: float, sign: int, camera: Camera, pose: Pose, rng)
             texture, metres = textures.ground(kind, int(rng.integers(6))), (6.0, 6.0)
         outer, upper = y + sign * width, z + step
         corners = [(x0, y, z), (x1, y, z), (x1, outer, upper), (x0, outer, upper)]
-        surfaces.append(_quad(corners, texture, metres=metres, offset=rng.random(2)))
+        surfaces.append(quad(corners, texture, metres=metres, offset=rng.random(2)))
         y, z = outer, upper
     behind = sign * max(abs(y), sign * camera.position[1] + 1.5)  # never before the camera
     corners = [(x0, y, z - 0.01), (x1, y, z - 0.01), (x1, sign * 150, z), (x0, sign * 150, z)]
-    surfaces.append(_quad(corners, textures.ground("grass", int(rng.integers(6)))))
+    surfaces.append(quad(corners, textures.ground("grass", int(rng.integers(6)))))
     return surfaces + _back(back, behind, y, z, sign, _Sight(camera, pose), rng)
 
 
@@ -236,10 +129,10 @@ def _back(kind: str, y: float, inner: float, z: float, sign: int, sight: _Sight,
             texture = textures.facade(int(rng.integers(12)))
             corners = [(x, back, z), (x + wide, back, z), (x + wide, back, z + 9), (x, back, z + 9)]
             offset = (rng.random(), 0)
-            surfaces.append(_quad(corners, texture, metres=(12.0, 9.0), offset=offset))
+            surfaces.append(quad(corners, texture, metres=(12.0, 9.0), offset=offset))
             deep = back + sign * 9
             side = [(x, back, z), (x, deep, z), (x, deep, z + 9), (x, back, z + 9)]
-            surfaces.append(_quad(side, colour=(0.35, 0.33, 0.3)))
+            surfaces.append(quad(side, colour=(0.35, 0.33, 0.3)))
             x += wide + rng.choice([0, 0, 3.0])
         return surfaces
     if kind == "wall":
@@ -247,14 +140,14 @@ def _back(kind: str, y: float, inner: float, z: float, sign: int, sight: _Sight,
         corners = [(near, inner, z), (far, inner, z), (far, inner, z + 2.1), (near, inner, z + 2.1)]
         piers = [box((x, inner - 0.15, z), (x + 0.3, inner + 0.15, z + 2.3), (0.3, 0.29, 0.27))
                  for x in np.arange(near, far, 3.5)]  # fmt: skip
-        return [_quad(corners, grey), *_merge(piers)]
+        return [quad(corners, grey), *merge(piers)]
     if kind == "fence":
         paint = tuple(np.array([0.1, 0.14, 0.12]) * rng.uniform(0.6, 3))
         bars = [box((x, inner - 0.02, z), (x + 0.035, inner + 0.02, z + 1.25), paint)
                 for x in np.arange(near, far, 0.22)]  # fmt: skip
         rails = [box((near, inner - 0.02, z + h), (far, inner + 0.02, z + h + 0.05), paint)
                  for h in (0.15, 1.15)]  # fmt: skip
-        return _merge(bars + rails) + _back("houses", y + sign * 9, inner, z, sign, sight, rng)
+        return merge(bars + rails) + _back("houses", y + sign * 9, inner, z, sign, sight, rng)
     if kind == "hedge":
         trees = _back("trees", y + sign * 6, inner, z, sign, sight, rng)
         return hedge(near, far, inner, z, sight, rng) + trees
@@ -265,10 +158,10 @@ def _back(kind: str, y: float, inner: float, z: float, sign: int, sight: _Sight,
         place = np.array([x + rng.uniform(-2, 2), y + sign * rng.uniform(0, 4), z + 2], np.float32)
         if not sight.matters(*place[:2]):
             continue
-        leaves = _leaves(int(rng.integers(8, 12)), 6.0, 4.0, 5.5, 900)
+        leaves = leaves_of(int(rng.integers(8, 12)), 6.0, 4.0, 5.5, 900)
         green = np.array([0.07, 0.1, 0.04]) * rng.choice([0.8, 1.0, 1.25])
-        surfaces += _foliage(leaves, place, rng.uniform(0, 6), green)
-    return _merge(surfaces)
+        surfaces += foliage(leaves, place, rng.uniform(0, 6), green)
+    return merge(surfaces)
 
 
 def _rail(x0: float, x1: float, y: float, rng) -> list[Surface]:
@@ -278,11 +171,11 @@ def _rail(x0: float, x1: float, y: float, rng) -> list[Surface]:
     beam = []
     for (a, low), (b, high) in zip(wave[:-1], wave[1:], strict=True):
         corners = [(x0, y + a, low), (x1, y + a, low), (x1, y + b, high), (x0, y + b, high)]
-        beam.append(_quad(corners, colour=steel))
+        beam.append(quad(corners, colour=steel))
     posts = [
         box((x, y - 0.16, 0), (x + 0.1, y - 0.06, 0.72), steel) for x in np.arange(x0, x1, 2.0)
     ]
-    return _merge(beam + posts)
+    return merge(beam + posts)
 
 
 def _furniture(site: Site, edges, camera: Camera, pose: Pose, rng) -> list[Surface]:
@@ -330,7 +223,7 @@ def surroundings(camera: Camera, pose: Pose, rng: np.random.Generator) -> list[S
     x0, x1 = pose.x - REACH, pose.x + REACH
     corners = [(x0, right, 0), (x1, right, 0), (x1, left, 0), (x0, left, 0)]
     metres = (textures.ROAD_LENGTH, left - right)
-    carriageway = _quad(corners, picture, metres=metres, offset=(shift / metres[0], 0))
+    carriageway = quad(corners, picture, metres=metres, offset=(shift / metres[0], 0))
     return [
         carriageway,
         *_side(site.right_side, site.right_back, right, -1, camera, pose, rng),
