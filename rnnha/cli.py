@@ -138,8 +138,8 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("status", "Say which runs are complete, unfinished, stale or missing.",
                   "rnnha status --plan")  # fmt: skip
     sub.add_argument("--datasets", nargs="+", help="those that the profile is meant for")
-    sub.add_argument("--rows", nargs="+", help='only these rows; "ablation": those at 224; '
-                     '"released": as the authors\' code computes them')
+    sub.add_argument("--rows", nargs="+", help='only these rows; "ablation": VGG-M at 224 and '
+                     'controls; "released": as the authors\' code computes them')
     sub.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     sub.add_argument("--profile", default="rendered", choices=sorted(profiles.PROFILES))
     sub.add_argument("--plan", action="store_true", help="what is left, and how long it takes")

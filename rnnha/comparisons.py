@@ -110,7 +110,7 @@ def scored_with(results: Results, experiment: str) -> list[tuple[str, str]]:
 
 
 def conclusion(results: Results) -> str:
-    """What the data support in SUBJECT minus OTHERS[0], and what they could have shown.
+    """What the data support in SUBJECT minus OTHERS[0], and what they could well have shown.
 
     By mAP (VehicleID: top-1 of the largest test list). Only `rendered-veri` holds the primary
     comparison; elsewhere the sentence begins with "Exploratory".
@@ -138,8 +138,9 @@ def sentence(found: Difference, layout: Layout, subject: str, other: str) -> str
         f"{kind}, {layout.place}{where}: {subject} minus {other} is {found.value:+.2f} points of "
         f"{label(found.metric)} ({found.protocol}, o2; 95 % interval {found.low:+.2f} to "
         f"{found.high:+.2f} over {found.n_vehicles} test vehicles; seed by seed {seeds}). "
-        f"{verdict} The smallest difference they could have shown is {found.smallest:.2f} points "
-        f"(2.8 standard errors: found with 80 % probability by a test at 5 %). "
+        f"{verdict} A true difference of {found.smallest:.2f} points would put such an interval "
+        f"off 0 with 80 % probability (2.8 standard errors; other test vehicles, the same "
+        f"trainings). "
         f"{_paper(layout, found, subject, other)}"
     )
 

@@ -74,7 +74,7 @@ def environment() -> dict:
         "platform": f"{platform.system()} {platform.machine()}",
         "hardware": hardware(),
         "threads": torch.get_num_threads(),
-        "commit": _git("describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"),
+        "commit": _commit(),
     }
 
 
@@ -84,6 +84,12 @@ def hardware() -> str:
         return torch.cuda.get_device_name()
     features = torch.backends.cpu.get_cpu_capability()
     return f"{torch.cpu.get_capabilities()['cpu_name']}, {platform.machine()} {features}"
+
+
+def _commit() -> str:
+    """The commit, with "-dirty" where the package differs from it. (Runs rewrite tables.)"""
+    changed = _git("status", "--porcelain", "--", "rnnha")
+    return _git("rev-parse", "--short=12", "HEAD") + ("-dirty" if changed else "")
 
 
 def _git(*arguments: str) -> str:

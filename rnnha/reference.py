@@ -16,6 +16,7 @@ from rnnha.results import cross_rows, describe, runs, side_car_vehicles
 SMALL_FILES = ("config.json", "env.json", "history.csv", "per_query.csv.gz", "attention.csv",
                "metrics.csv")  # fmt: skip
 SAME, WITHIN, DIFFERS, ABSENT = "same", "within 2 sd", "DIFFERS", "not run"
+NO_SPREAD = "one seed"
 # Tables print one decimal, the CSVs two: a difference below that is none.
 PRINTED = 0.005
 
@@ -59,7 +60,8 @@ def compare_with_reference(run_root: Path, reference_root: Path) -> pd.DataFrame
     Columns dataset, method, test_size, protocol, metric, reference, ours, sd, n_seeds, verdict:
     `same` where key and hardware of all these runs match and all values are equal; else
     `within 2 sd` of the reference's mean, sd over all its seeds (or equal as printed); else
-    `DIFFERS`. `not run` where no run is there to compare.
+    `DIFFERS`. `one seed` where the reference has no sd, so that nothing says how much a training
+    on other hardware may differ. `not run` where no run is there to compare.
     """
     rows = []
     for dataset in TABLES:
@@ -88,8 +90,9 @@ def _compare(ours: dict[int, Path], reference: dict[int, Path]) -> pd.DataFrame:
     alike = all(describe(ours[seed]) == describe(reference[seed]) for seed in common)
     equal = (found == expected[common]).all(axis=1)
     near = (frame["ours"] - frame["reference"]).abs() <= 2 * frame["sd"].fillna(0) + PRINTED
-    frame["verdict"] = np.select([frame["ours"].isna(), equal & alike, near],
-                                 [ABSENT, SAME, WITHIN], DIFFERS)
+    lone = frame["sd"].isna() & (not alike)
+    frame["verdict"] = np.select([frame["ours"].isna(), equal & alike, near, lone],
+                                 [ABSENT, SAME, WITHIN, NO_SPREAD], DIFFERS)
     return frame.reset_index()
 
 

@@ -162,20 +162,20 @@ def _exploratory_page(frame: pd.DataFrame) -> pd.DataFrame:
         "protocol": frame["protocol"],
         "metric": frame["metric"].map(label, na_action="ignore"),
         "ours": [number(r.ours, r.sd, r.ci_low, r.ci_high) for r in frame.itertuples()],
-        "smallest": ["" if pd.isna(s) else f"{s:.1f}" for s in frame["smallest"]],
+        "detectable": ["" if pd.isna(s) else f"{s:.1f}" for s in frame["smallest"]],
         "seeds": frame["n_seeds"],
         "role": frame["role"],
     })
 
 
 _EXPLORATORY_NOTES = (
-    "Named beforehand as exploratory (docs/analysis.md), without correction for their number: an "
-    "interval or two off 0 among so many is expected by chance. The one primary comparison is "
-    "marked.",
+    "Exploratory, but for a primary comparison that is marked so (docs/analysis.md; it tells, too, "
+    "what was added after the plan). No correction for their number: of a hundred independent "
+    "intervals about five would be off 0 by chance, and these are not independent.",
     "Percent, or percentage points for differences: mean ± standard deviation over seeds "
     "[95 % interval over test vehicles].",
-    "smallest: the smallest true difference these data would show with 80 % probability "
-    "(2.8 standard errors).",
+    "detectable: a true difference of that size would put such an interval off 0 with 80 % "
+    "probability (2.8 standard errors; other test vehicles, the same trainings).",
     "Without a suffix the embedding is o2. image-to-image AP is the rectangle; mAP-trapezoid is "
     "that of VeRi's authors. Suffixes: [o1], [o1,o2] another embedding; (front), (rear) queries "
     "and gallery of that view only.",

@@ -202,6 +202,20 @@ def test_verdict_against_the_reference(tmp_path, aps, key, verdict):
     assert found["verdict"] == verdict and found["n_seeds"] == len(aps)
 
 
+@pytest.mark.parametrize(("ap", "hardware", "verdict"), [
+    (0.9, "other", "one seed"),  # how far may another processor's training be? nobody knows
+    (0.9, "h", "DIFFERS"),  # the same hardware should give the same numbers
+    (0.5, "other", "within 2 sd"),  # equal, as an oracle's are
+])  # fmt: skip
+def test_a_reference_of_one_seed_has_no_spread_to_judge_by(tmp_path, ap, hardware, verdict):
+    for root, value, where in (("reference", 0.5, "h"), ("runs", ap, hardware)):
+        scores = queries({"a": (1, value, 1), "b": (2, value, 1)})
+        write_run(tmp_path / root, "veri", "rnn-ha", 0, scores, hardware=where)
+    frame = compare_with_reference(tmp_path / "runs", tmp_path / "reference")
+    assert frame.set_index("metric").loc["mAP", "verdict"] == verdict
+
+
+
 def test_what_was_not_run_is_said(tmp_path):
     write_run(tmp_path / "reference", "veri", "rnn-ha", 0, queries(SEED0))
     frame = compare_with_reference(tmp_path / "runs", tmp_path / "reference")
