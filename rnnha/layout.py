@@ -119,8 +119,8 @@ def markdown_page(title: str, page: pd.DataFrame, notes: Sequence[str],
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-_STYLE = """body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; }
-h1 { font-size: 1.3rem; } table { border-collapse: collapse; }
+_STYLE = """body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem; }
+h1, p, ul { max-width: 75rem; } h1 { font-size: 1.3rem; } table { border-collapse: collapse; }
 th, td { padding: .25rem .6rem; text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
 thead th { border-bottom: 1px solid #555; } tbody tr:nth-child(even) { background: #f4f4f4; }"""
