@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from rnnha import protocols
 from rnnha.data.benchmark import MASKS, Benchmark
-from rnnha.data.images import Images, batches, normalise, read_mask
+from rnnha.data.images import Images, batches, evaluation_batch, normalise, read_mask
 
 # A cell counts as positive from this share of mask: cues are specks, vehicles fill cells.
 POSITIVE = {"cues": 0.05, "vehicle": 0.5}
@@ -58,7 +58,11 @@ def gradcam(model: nn.Module, images: Tensor, target_ids: np.ndarray | None = No
     if target_ids is not None and np.shape(target_ids) != (len(images),):
         raise ValueError(f"{len(images)} images need as many targets, not {np.shape(target_ids)}")
     was_training = model.training
-    # Gradients are wanted at the map only: cut there, the backward pass spares the backbone.
+    # Gradients are wanted at the map only: cut there, the backward pass spares the backbone, whose
+    # own maps are not kept either while its weights ask for no gradient.
+    trained = [weight for weight in model.backbone.parameters() if weight.requires_grad]
+    for weight in trained:
+        weight.requires_grad_(False)
     cut = model.backbone.register_forward_hook(lambda *args: args[-1].detach().requires_grad_())
     cam = GradCAM(FineHead(model), [model.backbone])  # no `with`: it would swallow IndexErrors
     try:
@@ -74,15 +78,19 @@ def gradcam(model: nn.Module, images: Tensor, target_ids: np.ndarray | None = No
     finally:
         cam.activations_and_grads.release()
         cut.remove()
+        for weight in trained:
+            weight.requires_grad_(True)
         model.zero_grad(set_to_none=True)
         model.train(was_training)
     return np.maximum(raw, 0).astype(np.float32)
 
 
-def gradcam_maps(model: nn.Module, pixels: Images, batch_size: int = 64) -> np.ndarray:
+def gradcam_maps(
+    model: nn.Module, pixels: Images, batch_size: int | None = None
+) -> np.ndarray:
     """`gradcam` of the predicted vehicle for every image; float32 [N, h, w]."""
     device = next(model.parameters()).device
-    parts = batches(pixels, np.arange(len(pixels)), batch_size)
+    parts = batches(pixels, np.arange(len(pixels)), batch_size or evaluation_batch(pixels.size))
     return np.concatenate([gradcam(model, normalise(batch.to(device))) for batch, _ in parts])
 
 
@@ -199,7 +207,8 @@ def _distribution(grid: np.ndarray) -> np.ndarray:
 
 @torch.inference_mode()
 def swap(
-    model: nn.Module, pixels: Images, maps: Mapping[str, np.ndarray], batch_size: int = 128
+    model: nn.Module, pixels: Images, maps: Mapping[str, np.ndarray],
+    batch_size: int | None = None,
 ) -> dict[str, np.ndarray]:
     """Embeddings o2, float32 [N, H], of all images with each of `maps` in place of the own.
 
@@ -211,6 +220,7 @@ def swap(
     head = copy.deepcopy(model).eval()
     backbone, head.backbone = head.backbone, nn.Identity()  # features are the same for all maps
     device = next(model.parameters()).device
+    batch_size = batch_size or evaluation_batch(pixels.size)
     parts: dict[str, list[np.ndarray]] = {name: [] for name in maps}
     for batch, indices in batches(pixels, np.arange(len(pixels)), batch_size):
         X = backbone(normalise(batch.to(device)))

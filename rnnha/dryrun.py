@@ -16,6 +16,7 @@ from rnnha import experiments, profiles, training
 from rnnha.data.benchmark import DataError, load
 from rnnha.experiments import Row
 from rnnha.methods.network import build, with_coarse_label
+from rnnha.paths import DATA
 from rnnha.profiles import Phase, Profile
 from rnnha.run import prepared, pretrained_weights
 
@@ -49,13 +50,16 @@ def dry_run(experiment: str, dataset: str, profile: str, step_seconds: float | N
     if not _trains(row):
         raise ValueError(f"{row.title} trains no network: there is nothing to try")
     counts, absent = _counts(dataset, size)
-    rows = filter(None, (experiments.stage0_of(row), row))
+    rows = [r for r in (experiments.stage0_of(row), row) if r]
     stages = [stage for r in rows for stage in _stages(r, size, counts)]
     lines = [
         f"{row.title} on {dataset}, profile {size.name}",
         _told(counts, absent),
         *(_line(stage, step_seconds) for stage in stages),
     ]
+    decoded = counts[0] * size.scale(row).image_size ** 2 * 3 / 1e9
+    lines.append(f"{decoded:.1f} GB of decoded training images in {DATA / 'cache'}; so the test's")
+    lines += [f"before it can start: {what}" for what in _missing_weights(set(rows), size)]
     if step_seconds is not None:
         hours = sum(stage.steps for stage in stages) * step_seconds / 3600
         lines.append(f"in all {hours:.1f} hours at {step_seconds} s a step")

@@ -34,25 +34,27 @@ def _origin(layout: Layout) -> list[str]:
 
 def _training(results: Results) -> list[str]:
     """A note for each profile that trained rows of the table, and one for mixed precision."""
-    trained: dict[str, dict[str, None]] = {}
+    trained: dict[tuple[str, str], dict[str, None]] = {}
     mixed: dict[str, None] = {}
     for slug, title, _ in table_rows(results.dataset):
         for config in configurations(results.source, results.dataset, slug):
             if config.get("phases"):
-                trained.setdefault(config["profile"], {})[title] = None
+                first = config.get("pretrained", "from scratch")
+                label = "" if first == "from scratch" else first["label"]
+                trained.setdefault((config["profile"], label), {})[title] = None
             if config["precision"] == "bfloat16":
                 mixed[title] = None
     found = [
-        (f"{', '.join(titles)}: " if len(trained) > 1 else "Trained rows: ") + _of(profile(name))
-        for name, titles in trained.items()
+        f"{', '.join(titles) if len(trained) > 1 else 'Trained rows'}: {_of(profile(name), label)}"
+        for (name, label), titles in trained.items()
     ]
     return found + ([f"In mixed precision (bfloat16): {', '.join(mixed)}."] if mixed else [])
 
 
-def _of(profile: Profile) -> str:
+def _of(profile: Profile, label: str) -> str:
     small, large = profile.pixels
     if profile.full_size:
-        first = ("ImageNet weights, as the paper's" if profile.pretrained
+        first = (f"ImageNet weights ({label})" if label
                  else "random weights, where the paper's had ImageNet weights")
         return f"profile {profile.name}, at the paper's size; the backbones began from {first}."
     found = (

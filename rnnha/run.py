@@ -66,6 +66,8 @@ def run(
         start = run(stage0.slug, dataset, seed, profile, holdout=holdout, precision=precision)
     imported = distributed.first_the_writer(lambda: pretrained_weights(row, size))
     pretrained = weights.describe(imported) if imported else "from scratch"
+    if start is not None:  # the backbone comes from stage 0, with whatever that began from
+        pretrained = json.loads((start / "config.json").read_text())["pretrained"]
     config = describe(row, size, benchmark, seed, start, pretrained)
     if precision != "float32":
         config["precision"] = precision

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from rnnha import distributed
-from rnnha.data.images import Images, augment, batches, normalise
+from rnnha.data.images import Images, augment, batches, evaluation_batch, normalise
 from rnnha.models.rnn_ha import Output
 from rnnha.paths import atomic
 from rnnha.profiles import Phase
@@ -237,12 +237,13 @@ def _checkpoint(path: Path, key: str) -> dict | None:
 
 @torch.no_grad()  # not inference mode: weights that `to` copies there could never be trained again
 def embed(
-    model: nn.Module, images: Images, device: torch.device, batch: int = 64
+    model: nn.Module, images: Images, device: torch.device, batch: int | None = None
 ) -> dict[str, np.ndarray]:
     """Outputs of all N images in evaluation mode, float32: o2 [N, H]; o1 and attention
     [N, h, w] where the network has them. Of several processes only the first gets them."""
     model.to(device, memory_format=torch.channels_last).eval()
     parts: dict[str, list[np.ndarray]] = {}
+    batch = batch or evaluation_batch(images.size)
     starts = distributed.share(range(0, len(images), batch))
     ours = np.arange(starts.start, min(starts.stop, len(images))) if starts else np.arange(0)
     for pixels, _ in batches(images, ours, batch):

@@ -24,6 +24,9 @@ NOTES = (
     "RNN-HA is what the authors released. RNN-H w/o attention is the same code with a uniform map, "
     "so that what the oddities do to it can be compared. FC-HA was never released: the column only "
     "says how two fully connected layers bear an input that is 1/hw as large.",
+    "Both readings begin from random weights here. The authors fed raw colours to ImageNet "
+    "weights that expected normalised ones; what that does these numbers do not show, and from "
+    "ImageNet weights the released reading is not built.",
     "Percent, or points for the difference: mean ± standard deviation over seeds [95 % interval "
     "over test vehicles]. Exploratory, as docs/analysis.md has it.",
 )

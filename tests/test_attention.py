@@ -70,6 +70,15 @@ def test_gradcam_explains_the_predicted_vehicle_unless_told(pixels):
     np.testing.assert_array_equal(default, attention.gradcam(model, images, predicted))
 
 
+def test_gradcam_keeps_no_map_of_the_backbone_for_gradients(pixels):
+    model, images, seen = network(), batch_of(pixels), []
+    layer = next(m for m in model.backbone.modules() if isinstance(m, torch.nn.Conv2d))
+    layer.register_forward_hook(lambda *args: seen.append(args[-1].requires_grad))
+    attention.gradcam(model, images)
+    assert seen == [False]
+    assert all(weight.requires_grad for weight in model.parameters())
+
+
 def test_gradcam_leaves_the_network_as_it_was(pixels):
     model = network().train()
     before = {k: v.clone() for k, v in model.state_dict().items()}

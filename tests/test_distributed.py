@@ -191,10 +191,13 @@ def test_the_command_line_leaves_a_whole_run(tiny, tmp_path):  # noqa: F811
         assert len(names["o2"]) == len(set(names["names"])) == 32
 
 
-def test_checkpointing_changes_no_gradient_and_no_statistic():
+@pytest.mark.parametrize("synchronised", [False, True])  # True: as on several GPUs
+def test_checkpointing_changes_no_gradient_and_no_statistic(synchronised):
     results, images, fresh = [], torch.randn(2, 3, 64, 64), ResNet50().train()
     for checkpointing in (False, True):
         model = copy.deepcopy(fresh)
+        if synchronised:
+            model = torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
         model.checkpointing = checkpointing
         model(images).square().mean().backward()
         results.append(

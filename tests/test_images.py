@@ -1,5 +1,8 @@
 """From files to batches: decoding, the cache, and chance that depends on the image alone."""
 
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +15,7 @@ from rnnha.data.images import (
     augment,
     batches,
     content_hash,
+    evaluation_batch,
     normalise,
     read_image,
     unreadable,
@@ -29,6 +33,11 @@ def paths(tmp_path):
 def everything(images):
     order = np.arange(len(images))
     return torch.cat([batch for batch, _ in batches(images, order, 3)])
+
+
+def test_large_images_are_embedded_a_few_at_a_time():
+    # No more pixels at once than 64 images of 224 have.
+    assert [evaluation_batch(size) for size in (64, 96, 224, 672)] == [64, 64, 64, 7]
 
 
 # --- decoding ---
@@ -77,7 +86,8 @@ def test_all_unreadable_images_are_counted_and_ten_listed(tmp_path, paths):
     message = str(error.value)
     assert message.startswith("12 unreadable images")
     assert "bad09.jpg" in message and "bad10.jpg" not in message and "2 more" in message
-    assert not list(tmp_path.glob("*cache*"))  # nothing half-built is left
+    left = [file.name for file in tmp_path.glob("*cache*")]  # nothing half-built, but the lock
+    assert left == [".cache.npy.lock"]
 
 
 # --- the memory-mapped copy ---
@@ -106,6 +116,30 @@ def test_the_cache_is_kept_while_nothing_changed_and_rebuilt_after(tmp_path, pat
     paths[1].write_bytes(tiny_sets.jpeg(seed=99))
     after = Images(paths, 20, cache)[1]
     assert not torch.equal(after, before) and torch.equal(after, Images(paths, 20)[1])
+
+
+def test_a_disk_that_is_too_small_is_told_before_anything_is_written(tmp_path, paths, monkeypatch):
+    space = shutil.disk_usage(tmp_path)._replace(free=7 * 16 * 16 * 3 - 1)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: space)
+    with pytest.raises(DataError, match=r"c\.npy: decoded images take .* GB are free there"):
+        Images(paths, 16, tmp_path / "c.npy")
+    assert not (tmp_path / "c.npy").exists()
+
+
+def test_what_a_killed_build_left_goes_with_the_next(tmp_path, paths):
+    left = tmp_path / ".c.12345.tmp.npy"  # as `paths.atomic` names it
+    left.write_bytes(b"half")
+    Images(paths, 16, tmp_path / "c.npy")
+    assert not left.exists() and (tmp_path / "c.npy").exists()
+
+
+def test_two_processes_that_want_one_cache_build_it_once(tmp_path, paths, monkeypatch):
+    built, build = [], Images._build
+    monkeypatch.setattr(Images, "_build", lambda *args: (built.append(1), build(*args)))
+    with ThreadPoolExecutor() as pool:
+        made = list(pool.map(lambda _: Images(paths, 16, tmp_path / "c.npy"), range(4)))
+    assert built == [1]
+    assert all((np.asarray(images.pixels) == np.asarray(made[0].pixels)).all() for images in made)
 
 
 def test_an_interrupted_build_is_not_taken_for_a_cache(tmp_path, paths):

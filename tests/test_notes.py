@@ -10,8 +10,10 @@ SCORES = queries({"a.jpg": (1, 1.0, 1), "b.jpg": (2, 0.5, 2)})
 
 
 def trained(source, dataset, slug, profile, used="float32"):
+    first = {"label": "VGG-M (4096)"} if profile == "paper" else "from scratch"
     folder = write_run(source, dataset, slug, 0, SCORES)
     config = {"settings_key": "k", "profile": profile, "phases": [{"epochs": 1}]}
+    config["pretrained"] = first
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "env.json").write_text(json.dumps({"hardware": "h", "precision": used}))
 
@@ -19,7 +21,7 @@ def trained(source, dataset, slug, profile, used="float32"):
 def test_the_papers_recipe_and_first_weights_are_told(tmp_path):
     trained(tmp_path, "veri", "rnn-ha", "paper")
     (told,) = (n for n in notes(Results(tmp_path, "veri")) if "profile" in n)
-    assert "at the paper's size" in told and "ImageNet weights, as the paper's" in told
+    assert "at the paper's size" in told and "ImageNet weights (VGG-M (4096))" in told
     assert not any("synthetic" in n for n in notes(Results(tmp_path, "veri")))
 
 
@@ -29,7 +31,7 @@ def test_rows_of_other_recipes_are_told_apart(tmp_path):
     trained(tmp_path, "veri", "fc-ha", "rendered")  # a laptop's sizes, beside the paper's numbers
     told = {n.split(": ")[0]: n for n in notes(Results(tmp_path, "veri")) if "profile" in n}
     assert "random weights, where the paper's had ImageNet" in told["RNN-H w/o attention"]
-    assert "ImageNet weights, as the paper's" in told["RNN-HA"]
+    assert "ImageNet weights (VGG-M (4096))" in told["RNN-HA"]
     assert "96 x 96 pixels stand for the paper's 224" in told["FC-HA (w/o RNN)"]
 
 

@@ -4,9 +4,13 @@ Training and embedding use the same steps, so the same file always gives the sam
 or without the memory-mapped copy.
 """
 
+import fcntl
 import hashlib
+import math
+import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -103,16 +107,28 @@ class Images:
     def _open(self, cache: Path) -> np.ndarray:
         key_file = cache.with_name(f"{cache.name}.sha256")
         key = content_hash(self.paths, f"{self.size} torchvision {torchvision.__version__}")
-        if not (cache.is_file() and key_file.is_file() and key_file.read_text().strip() == key):
-            # The old hash goes first: an interruption must never leave it beside new pixels.
-            key_file.unlink(missing_ok=True)
-            self._build(cache)
-            with atomic(key_file) as temporary:
-                temporary.write_text(f"{key}\n")
+
+        def current() -> bool:
+            return cache.is_file() and key_file.is_file() and key_file.read_text().strip() == key
+
+        if not current():
+            with _alone(cache):
+                if not current():  # nobody else built it meanwhile
+                    # The old hash first: an interruption must never leave it by new pixels.
+                    key_file.unlink(missing_ok=True)
+                    self._build(cache)
+                    with atomic(key_file) as temporary:
+                        temporary.write_text(f"{key}\n")
         return np.load(cache, mmap_mode="r")
 
     def _build(self, cache: Path) -> None:
         shape = (len(self), self.size, self.size, 3)
+        needed, free = math.prod(shape), shutil.disk_usage(cache.parent).free
+        if needed > free:  # a full disk would kill the process without a word
+            raise DataError(
+                f"{cache}: decoded images take {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are "
+                "free there; make room, or move the data and let RNNHA_DATA point to them"
+            )
         failures: list[str] = []
 
         def pixels_of(path: str) -> np.ndarray | str:
@@ -135,6 +151,17 @@ class Images:
                         bar.update()
             _raise_unreadable(failures)
             array.flush()
+
+
+@contextmanager
+def _alone(cache: Path) -> Iterator[None]:
+    """One process at a time builds a cache; what a killed one left behind goes."""
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    with open(cache.with_name(f".{cache.name}.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for leftover in cache.parent.glob(f".{cache.stem}.*.tmp*"):
+            leftover.unlink()
+        yield
 
 
 def _raise_unreadable(failures: list[str]) -> None:
@@ -186,6 +213,12 @@ def batches(
     for start in range(0, len(order), batch_size):
         part = order[start : start + batch_size]
         yield images.stack(part), torch.from_numpy(part.copy())
+
+
+def evaluation_batch(size: int) -> int:
+    """How many images of size x size pixels are embedded at once: 64, and 7 of 672 pixels, which
+    then fit a GPU of 12 GB on which such images are trained."""
+    return max(1, min(64, 64 * 224**2 // size**2))
 
 
 def normalise(batch: Tensor) -> Tensor:

@@ -86,7 +86,8 @@ class Network:
         stage = 0 if self.start is None else 1
         phases = self.scale.stage1 if stage else self.scale.stage0
         files = [self.folder / f"checkpoint{number}.pt" for number in range(len(phases))]
-        timed = self.scale.image_size, phases[0].batch, self.device
+        # Few images: the timing must fit where a batch goes through the network in parts.
+        timed = self.scale.image_size, min(8, phases[0].batch), self.device
         self.precision = distributed.from_writer(
             lambda: training.choose_precision(
                 self.precision, self.model, *timed, files[0], self.key

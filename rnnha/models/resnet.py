@@ -50,8 +50,8 @@ def _without_statistics(stage: nn.Module) -> Iterator[None]:
     """The second computation of a batch must not enter the running statistics a second time."""
     layers = [m for m in stage.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     before = [(layer.momentum, layer.num_batches_tracked) for layer in layers]
-    for layer in layers:
-        layer.momentum, layer.num_batches_tracked = 0.0, None
+    for layer in layers:  # a copy counts in the counter's place: SyncBatchNorm refuses to have none
+        layer.momentum, layer.num_batches_tracked = 0.0, layer.num_batches_tracked.clone()
     try:
         yield
     finally:
