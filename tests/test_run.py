@@ -199,6 +199,16 @@ def test_another_seed_gives_another_network(tiny, undisturbed, tmp_path):
     assert text[0] != text[1]
 
 
+def test_a_row_tells_what_the_backbone_of_its_stage_0_began_from(tiny, undisturbed, tmp_path):
+    shutil.copytree(undisturbed / "stage0", tmp_path / "runs" / "tiny" / "stage0")
+    file = tmp_path / "runs/tiny/stage0/seed0/config.json"
+    config = json.loads(file.read_text())
+    assert config["pretrained"] == "from scratch"
+    file.write_text(json.dumps(config | {"pretrained": {"label": "VGG_CNN_M_1024"}}))
+    config = here(tmp_path, tiny, "rnn-h") / "rnn-h/seed0/config.json"
+    assert json.loads(config.read_text())["pretrained"] == {"label": "VGG_CNN_M_1024"}
+
+
 def test_status_tells_the_four_states(tiny, undisturbed, tmp_path):
     shutil.copytree(undisturbed, tmp_path / "runs" / "tiny")
     folder = tmp_path / "runs" / "tiny" / "rnn-ha"
