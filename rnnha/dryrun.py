@@ -12,11 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
-from rnnha import experiments, profiles, training
+from rnnha import experiments, paths, profiles, training
 from rnnha.data.benchmark import DataError, load
 from rnnha.experiments import Row
 from rnnha.methods.network import build, with_coarse_label
-from rnnha.paths import DATA
 from rnnha.profiles import Phase, Profile
 from rnnha.run import prepared, pretrained_weights
 
@@ -58,7 +57,10 @@ def dry_run(experiment: str, dataset: str, profile: str, step_seconds: float | N
         *(_line(stage, step_seconds) for stage in stages),
     ]
     decoded = counts[0] * size.scale(row).image_size ** 2 * 3 / 1e9
-    lines.append(f"{decoded:.1f} GB of decoded training images in {DATA / 'cache'}; so the test's")
+    lines.append(
+        f"{decoded:.1f} GB of decoded training images in {paths.DATA / 'cache'}; "
+        "test images come on top"
+    )
     lines += [f"before it can start: {what}" for what in _missing_weights(set(rows), size)]
     if step_seconds is not None:
         hours = sum(stage.steps for stage in stages) * step_seconds / 3600

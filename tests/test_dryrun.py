@@ -30,6 +30,19 @@ def test_plan_without_any_data(slug, dataset, expected, monkeypatch, tmp_path, c
     assert [text for text in expected if text not in told] == []
 
 
+def test_a_dry_run_tells_the_disk_and_the_weights_that_the_run_will_need(
+    monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setattr("rnnha.paths.DATA", tmp_path)
+    asked = ["run", "rnn-ha-672", "--dataset", "vehicleid", "--profile"]
+    assert main([*asked, "paper", "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    assert "122.2 GB of decoded training images" in told  # 90,168 x 672 x 672 x 3
+    assert "before it can start: " in told and "VGG_CNN_M_1024.caffemodel is not there" in told
+    assert main([*asked, "paper-scratch", "--dry-run"]) == 0
+    assert "before it can start" not in capsys.readouterr().out
+
+
 def test_the_plan_of_the_paper_needs_no_data_and_ends_with_whom_to_ask(
     monkeypatch, tmp_path, capsys
 ):
