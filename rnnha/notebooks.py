@@ -1,7 +1,6 @@
 """Execute notebooks so that an unfinished one never looks done, and show them as a web page."""
 
 import ast
-import fcntl
 import html
 import os
 import re
@@ -16,7 +15,7 @@ import nbformat
 import papermill
 from papermill.exceptions import PapermillExecutionError
 
-from rnnha.paths import DATA, RESULTS, ROOT, atomic
+from rnnha.paths import DATA, RESULTS, ROOT, alone, atomic, locked
 
 NOTEBOOKS = ROOT / "notebooks"
 FAILED = ".failed"
@@ -38,7 +37,7 @@ def execute(notebook: Path, out: Path, parameters: Mapping[str, object] | None =
     notebook, out = Path(notebook).resolve(), Path(out).resolve()
     values = checked_parameters(notebook, parameters or {})
     failed = out.with_name(f"{out.stem}{FAILED}{out.suffix}")
-    with _alone(out), _own_gpu() as gpu, _environment(gpu), atomic(out) as temporary:
+    with alone(out, _label(out)), _own_gpu() as gpu, _environment(gpu), atomic(out) as temporary:
         try:
             executed = papermill.execute_notebook(
                 str(notebook), str(temporary), values, kernel_name="python3", progress_bar=False,
@@ -100,39 +99,13 @@ def _raise_unfinished(executed: nbformat.NotebookNode, notebook: Path) -> None:
         raise NotebookError(f"{_shown(notebook)} stopped before its last cell (sys.exit?)")
 
 
-def _locked(path: Path, wait: bool) -> TextIO | None:
-    """The open file `path`, ours alone until it is closed; None where it is another's."""
-    file = open(path, "w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        file.close()
-        return None
-    return file
-
-
-@contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """Keep others from `out`: a process that outlived a killed make must not be doubled."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    path = out.with_name(f".{out.stem}.lock")
-    lock = _locked(path, wait=False)
-    if lock is None:
-        print(f"{_label(out)} | another process is at it; waiting", file=sys.stderr)
-        lock = _locked(path, wait=True)
-    with lock:
-        for leftover in out.parent.glob(f".{out.stem}.*.tmp{out.suffix}"):
-            leftover.unlink()  # of a process that was killed
-        yield
-
-
 @contextmanager
 def _own_gpu() -> Iterator[dict[str, str]]:
     """The setting that gives one of the GPUs in RNNHA_GPUS to us alone; no GPUs, no setting."""
     gpus = os.environ.get("RNNHA_GPUS", "").split()
     paths = [Path(tempfile.gettempdir(), f"rnnha-{os.getuid()}-gpu-{gpu}.lock") for gpu in gpus]
     for gpu, path in zip(gpus, paths, strict=True):
-        if lock := _locked(path, wait=path is paths[-1]):
+        if lock := locked(path, wait=path is paths[-1]):
             with lock:
                 yield {"CUDA_VISIBLE_DEVICES": gpu}
             return

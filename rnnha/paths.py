@@ -4,12 +4,15 @@
 sets it to `build/smoke`).
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("RNNHA_DATA", ROOT / "data")).expanduser().resolve()
@@ -40,6 +43,32 @@ def dataset_dir(name: str) -> Path:
 def run_dir(dataset: str, experiment: str, seed: int) -> Path:
     """Folder of one run: complete when it holds `metrics.csv`, else unfinished."""
     return RESULTS / "runs" / dataset / experiment / f"seed{seed}"
+
+
+def locked(path: Path, wait: bool) -> TextIO | None:
+    """The open file `path`, ours alone until it is closed; None where it is another's."""
+    file = open(path, "w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
+
+
+@contextmanager
+def alone(out: Path, label: str) -> Iterator[None]:
+    """Keep other processes from writing `out`; what a killed one left behind goes."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    path = out.with_name(f".{out.stem}.lock")
+    lock = locked(path, wait=False)
+    if lock is None:
+        print(f"{label} | another process is at it; waiting", file=sys.stderr)
+        lock = locked(path, wait=True)
+    with lock:
+        for leftover in out.parent.glob(f".{out.stem}.*.tmp{out.suffix}"):
+            leftover.unlink()
+        yield
 
 
 @contextmanager

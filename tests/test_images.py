@@ -87,7 +87,7 @@ def test_all_unreadable_images_are_counted_and_ten_listed(tmp_path, paths):
     assert message.startswith("12 unreadable images")
     assert "bad09.jpg" in message and "bad10.jpg" not in message and "2 more" in message
     left = [file.name for file in tmp_path.glob("*cache*")]  # nothing half-built, but the lock
-    assert left == [".cache.npy.lock"]
+    assert left == [".cache.lock"]
 
 
 # --- the memory-mapped copy ---

@@ -4,13 +4,11 @@ Training and embedding use the same steps, so the same file always gives the sam
 or without the memory-mapped copy.
 """
 
-import fcntl
 import hashlib
 import math
 import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,7 +23,7 @@ from torchvision.transforms.v2 import functional as transforms
 from tqdm import tqdm
 
 from rnnha.data.files import DataError
-from rnnha.paths import atomic
+from rnnha.paths import alone, atomic
 
 MEAN = (0.485, 0.456, 0.406)  # ImageNet, RGB
 STD = (0.229, 0.224, 0.225)
@@ -112,7 +110,7 @@ class Images:
             return cache.is_file() and key_file.is_file() and key_file.read_text().strip() == key
 
         if not current():
-            with _alone(cache):
+            with alone(cache, cache.name):
                 if not current():  # nobody else built it meanwhile
                     # The old hash first: an interruption must never leave it by new pixels.
                     key_file.unlink(missing_ok=True)
@@ -151,17 +149,6 @@ class Images:
                         bar.update()
             _raise_unreadable(failures)
             array.flush()
-
-
-@contextmanager
-def _alone(cache: Path) -> Iterator[None]:
-    """One process at a time builds a cache; what a killed one left behind goes."""
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    with open(cache.with_name(f".{cache.name}.lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        for leftover in cache.parent.glob(f".{cache.stem}.*.tmp*"):
-            leftover.unlink()
-        yield
 
 
 def _raise_unreadable(failures: list[str]) -> None:
