@@ -14,7 +14,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.call(options) or 0
     except KeyboardInterrupt:
-        print("rnnha: interrupted; `run` and `render` go on where they were", file=sys.stderr)
+        print("rnnha: interrupted; `run` goes on where it was", file=sys.stderr)
         return 130
     except (ValueError, RuntimeError, OSError) as error:
         print(f"rnnha: {error}", file=sys.stderr)
@@ -32,132 +32,191 @@ def _parser() -> argparse.ArgumentParser:
 
     def command(name: str, help: str, example: str) -> argparse.ArgumentParser:
         sub = subparsers.add_parser(
-            name, help=help, description=help, epilog=f"Example:  {example}",
+            name,
+            help=help,
+            description=help,
+            epilog=f"Example:  {example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
-        )  # fmt: skip
+        )
         sub.set_defaults(call=getattr(commands, name))
         return sub
 
     sub = command("data", "Unpack the shipped rendered sets.", "rnnha data")
 
-    sub = command("check", "Say which data set a folder holds, and whether it is whole.",
-                  "rnnha check data/VeRi")  # fmt: skip
+    sub = command(
+        "check",
+        "Say which data set a folder holds, and whether it is whole.",
+        "rnnha check data/VeRi",
+    )
     sub.add_argument("path", type=Path, help="folder of a data set, or a CSV manifest")
 
-    sub = command("render", "Render a set, or one image of it, anew (needs mitsuba).",
-                  "rnnha render rendered-veri --vehicle 12 --shot 3")  # fmt: skip
-    sub.add_argument("set", choices=("rendered-veri", "rendered-vehicleid"))
-    sub.add_argument("--out", type=Path, help="folder to write into (build/render/SET)")
-    sub.add_argument("--vehicle", type=int, help="only this vehicle")
-    sub.add_argument("--shot", type=int, help="only this image of the vehicle, counted from 0")
-    sub.add_argument("--limit", type=int, help="only so many images, spread over the set")
-    sub.add_argument("--workers", type=int, help="processes side by side (one a core)")
-    sub.add_argument("--audit", action="store_true", help="can it be solved without the cues?")
-
-    sub = command("run", "Train and score one row of the tables.",
-                  "rnnha run rnn-ha --dataset rendered-veri --seed 0")  # fmt: skip
+    sub = command(
+        "run",
+        "Train and score one row of the tables.",
+        "rnnha run rnn-ha --dataset rendered-veri --seed 0",
+    )
     sub.add_argument("experiment", help=", ".join(r.slug for r in experiments.ROWS if r.method))
     sub.add_argument("--dataset", default="rendered-veri", help="a name, or a CSV manifest")
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--profile", default="rendered", choices=sorted(profiles.PROFILES))
-    sub.add_argument("--holdout", action="store_true",
-                     help="test on a fifth of the training vehicles, to choose settings")
-    sub.add_argument("--precision", default="float32", choices=profiles.PRECISIONS,
-                     help="bfloat16 is used only where a short timing shows a gain")
+    sub.add_argument(
+        "--holdout",
+        action="store_true",
+        help="test on a fifth of the training vehicles, to choose settings",
+    )
+    sub.add_argument(
+        "--precision",
+        default="float32",
+        choices=profiles.PRECISIONS,
+        help="bfloat16 is used only where a short timing shows a gain",
+    )
     sub.add_argument("--force", action="store_true", help="train again although it is complete")
-    sub.add_argument("--dry-run", action="store_true",
-                     help="try one step without images and memory, and print the plan")
+    sub.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="try one step without images and memory, and print the plan",
+    )
     sub.add_argument("--step-seconds", type=float, help="to estimate hours in a dry run")
 
-    sub = command("score",
-                  "Score anybody's embeddings, or trained weights, by the project's protocols.",
-                  "rnnha score --embeddings a.npy --manifest m.csv")  # fmt: skip
+    sub = command(
+        "score",
+        "Score anybody's embeddings, or trained weights, by the project's protocols.",
+        "rnnha score --embeddings a.npy --manifest m.csv",
+    )
     what = sub.add_mutually_exclusive_group(required=True)
-    what.add_argument("--embeddings", type=Path,
-                      help="float32 [N, D], a row for each row of the manifest")
+    what.add_argument(
+        "--embeddings", type=Path, help="float32 [N, D], a row for each row of the manifest"
+    )
     what.add_argument("--checkpoint", type=Path, help="weights that this project trained")
-    sub.add_argument("--manifest", type=Path,
-                     help="of the embeddings: CSV with path, vehicle_id, split, camera_id")
+    sub.add_argument(
+        "--manifest",
+        type=Path,
+        help="of the embeddings: CSV with path, vehicle_id, split, camera_id",
+    )
     sub.add_argument("--dataset", help="for the checkpoint: a name, or a CSV manifest")
 
-    sub = command("cross", "Score a finished run on another data set, for its table.",
-                  "rnnha cross rnn-ha --from rendered-veri --dataset rendered-vehicleid"
-                  )  # fmt: skip
+    sub = command(
+        "cross",
+        "Score a finished run on another data set, for its table.",
+        "rnnha cross rnn-ha --from rendered-veri --dataset rendered-vehicleid",
+    )
     sub.add_argument("experiment", help="a row that trains a network")
     sub.add_argument("--from", dest="trained_on", required=True, help="the set it was trained on")
     sub.add_argument("--dataset", required=True, help="the set to score on: a name, or a CSV")
     sub.add_argument("--seed", type=int, default=0)
 
-    sub = command("export", "Copy a finished run's weights, with a model card.",
-                  "rnnha export rnn-ha --dataset rendered-veri --out rnn_ha.safetensors"
-                  )  # fmt: skip
+    sub = command(
+        "export",
+        "Copy a finished run's weights, with a model card.",
+        "rnnha export rnn-ha --dataset rendered-veri --out rnn_ha.safetensors",
+    )
     sub.add_argument("experiment", help="a row that trains a network")
     sub.add_argument("--dataset", default="rendered-veri", help="a name, or a CSV manifest")
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--out", type=Path, required=True, help="FILE.safetensors; FILE.md beside it")
 
-    sub = command("index", "Index the embeddings of a large gallery (needs faiss-cpu).",
-                  "rnnha index --embeddings a.npy --manifest m.csv --out city.index"
-                  " --kind ivf-pq")  # fmt: skip
+    sub = command(
+        "index",
+        "Index the embeddings of a large gallery (needs faiss-cpu).",
+        "rnnha index --embeddings a.npy --manifest m.csv --out city.index --kind ivf-pq",
+    )
     sub.add_argument("--embeddings", type=Path, required=True, help="as for score, any numbers")
-    sub.add_argument("--manifest", type=Path, required=True,
-                     help="as for score, its gallery or test rows; only path is required")
+    sub.add_argument(
+        "--manifest",
+        type=Path,
+        required=True,
+        help="as for score, its gallery or test rows; only path is required",
+    )
     sub.add_argument("--out", type=Path, required=True, help="folder to write")
-    sub.add_argument("--kind", choices=("exact", "ivf-pq"), default="exact",
-                     help="ivf-pq takes a fraction of memory and time, and misses some (exact)")
+    sub.add_argument(
+        "--kind",
+        choices=("exact", "ivf-pq"),
+        default="exact",
+        help="ivf-pq takes a fraction of memory and time, and misses some (exact)",
+    )
     sub.add_argument("--seed", type=int, default=0, help="draws the training images (0)")
 
-    sub = command("search", "Find the images of an index that are nearest to queries.",
-                  "rnnha search --index city.index --embeddings q.npy --manifest q.csv --k 10")
+    sub = command(
+        "search",
+        "Find the images of an index that are nearest to queries.",
+        "rnnha search --index city.index --embeddings q.npy --manifest q.csv --k 10",
+    )
     sub.add_argument("--index", type=Path, required=True, help="folder that rnnha index wrote")
     sub.add_argument("--embeddings", type=Path, required=True, help="of the same network")
-    sub.add_argument("--manifest", type=Path, required=True,
-                     help="as for index; its query or test rows")
+    sub.add_argument(
+        "--manifest", type=Path, required=True, help="as for index; its query or test rows"
+    )
     sub.add_argument("--k", type=int, default=10, help="images a query (10)")
     sub.add_argument("--nprobe", type=int, default=64, help="lists looked into by ivf-pq (64)")
     sub.add_argument("--out", type=Path, help="CSV file to write, instead of printing it")
 
-    sub = command("compare", "Say how alike two pictures of vehicles are.",
-                  "rnnha compare A.jpg B.jpg --figure pair.png")  # fmt: skip
+    sub = command(
+        "compare",
+        "Say how alike two pictures of vehicles are.",
+        "rnnha compare A.jpg B.jpg --figure pair.png",
+    )
     sub.add_argument("images", type=Path, nargs=2, metavar="IMAGE")
     sub.add_argument("--checkpoint", type=Path, help="a network with attention (the shipped one)")
-    sub.add_argument("--figure", type=Path, default=Path("pair.png"))
+    sub.add_argument("--figure", type=Path, help="also draw both with their maps into this file")
 
-    sub = command("weights", "Convert a backbone's ImageNet weights for this project.",
-                  "rnnha weights import VGG_CNN_M_1024.caffemodel")  # fmt: skip
+    sub = command(
+        "weights",
+        "Convert a backbone's ImageNet weights for this project.",
+        "rnnha weights import VGG_CNN_M_1024.caffemodel",
+    )
     sub.add_argument("action", choices=("import",))
     sub.add_argument("file", type=Path)
     sub.add_argument("--out", type=Path, help="file to write (into weights/ of the data folder)")
 
-    sub = command("tables", "Rebuild tables and figures from small results.",
-                  "rnnha tables --source reference")  # fmt: skip
+    sub = command(
+        "tables",
+        "Rebuild tables and figures from small results.",
+        "rnnha tables --source reference",
+    )
     sub.add_argument("--source", choices=("runs", "reference"), default="reference")
-    sub.add_argument("--compare", action="store_true",
-                     help="compare the runs with the committed reference, number by number")
+    sub.add_argument(
+        "--compare",
+        action="store_true",
+        help="compare the runs with the committed reference, number by number",
+    )
 
-    sub = command("status", "Say which runs are complete, unfinished, stale or missing.",
-                  "rnnha status --plan")  # fmt: skip
+    sub = command(
+        "status",
+        "Say which runs are complete, unfinished, stale or missing.",
+        "rnnha status --plan",
+    )
     sub.add_argument("--datasets", nargs="+", help="those that the profile is meant for")
-    sub.add_argument("--rows", nargs="+", help='only these rows; "ablation": VGG-M at 224 and '
-                     'controls; "released": as the authors\' code computes them')
+    sub.add_argument(
+        "--rows",
+        nargs="+",
+        help='only these rows; "ablation": VGG-M at 224 and '
+        'controls; "released": as the authors\' code computes them',
+    )
     sub.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     sub.add_argument("--profile", default="rendered", choices=sorted(profiles.PROFILES))
     sub.add_argument("--plan", action="store_true", help="what is left, and how long it takes")
     sub.add_argument("--step-seconds", type=float, help="of a plan for profile paper (1)")
     sub.add_argument("--jobs", type=int, default=2, help="runs side by side, for the plan (2)")
-    sub.add_argument("--targets", action="store_true", help="for make: a run a line")
+    sub.add_argument("--make", action="store_true", help="what is left, as a fragment for make")
+    sub.add_argument("--finished", action="store_true", help="of --make: the finished runs alone")
+    sub.add_argument("--force", action="store_true", help="of --make: finished runs are left, too")
 
-    sub = command("accept", "Take finished runs as the reference; write the checkpoint.",
-                  "rnnha accept")  # fmt: skip
+    sub = command(
+        "accept", "Take finished runs as the reference; write the checkpoint.", "rnnha accept"
+    )
 
-    sub = command("notebook",
-                  "Execute a notebook; a failed one is kept as NAME.failed.ipynb.",
-                  "rnnha notebook notebooks/02_train.ipynb build/02.ipynb -p seed 0")  # fmt: skip
+    sub = command(
+        "notebook",
+        "Execute a notebook; a failed one is kept as NAME.failed.ipynb.",
+        "rnnha notebook notebooks/02_train.ipynb build/02.ipynb -p seed 0",
+    )
     sub.add_argument("notebook", type=Path)
     sub.add_argument("out", type=Path)
-    sub.add_argument("-p", dest="parameters", nargs=2, action="append", default=[],
-                     metavar=("NAME", "VALUE"))
+    sub.add_argument(
+        "-p", dest="parameters", nargs=2, action="append", default=[], metavar=("NAME", "VALUE")
+    )
 
-    sub = command("report", "Export executed notebooks to one page that opens offline.",
-                  "rnnha report")  # fmt: skip
+    sub = command(
+        "report", "Export executed notebooks to one page that opens offline.", "rnnha report"
+    )
     return parser

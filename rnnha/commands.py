@@ -6,15 +6,17 @@ The imports are in the functions: `rnnha tables` must not wait for torch, nor `-
 import sys
 from argparse import Namespace
 
-from rnnha import experiments, profiles
-from rnnha.paths import DATA, REFERENCE, RESULTS, ROOT, atomic
+from rnnha import paths
+from rnnha.paths import atomic
 
 
 def data(options: Namespace) -> None:
-    from rnnha.rendering.archive import unpack
+    from rnnha.data.archives import unpack
+    from rnnha.data.sets import SETS
 
-    for name in ("rendered-veri", "rendered-vehicleid"):
-        print(unpack(name, source=ROOT / "data"))
+    for data_set in SETS.values():
+        if data_set.archive:
+            print(unpack(data_set))
 
 
 def check(options: Namespace) -> int:
@@ -25,48 +27,41 @@ def check(options: Namespace) -> int:
     return 0 if report.ok else 1
 
 
-def render(options: Namespace) -> None:
-    from rnnha.rendering import audit, dataset
-
-    if options.audit:
-        target = RESULTS / "data_audit.csv"
-        print(audit.audit(options.set, DATA / options.set, target).to_string(index=False))
-        return
-    out = options.out or ROOT / "build" / "render" / options.set
-    vehicles = None if options.vehicle is None else [options.vehicle]
-    print(dataset.render(options.set, out, vehicles=vehicles, shot=options.shot,
-                         limit=options.limit, workers=options.workers))  # fmt: skip
-
-
 def run(options: Namespace) -> None:
     if options.dry_run:
-        from rnnha.dryrun import dry_run
+        from rnnha.runs.dryrun import dry_run
 
         print(dry_run(options.experiment, options.dataset, options.profile, options.step_seconds))
         return
-    from rnnha import distributed
-    from rnnha.run import run
+    from rnnha.runs.run import run
+    from rnnha.training import processes
 
-    with distributed.session():
-        folder = run(options.experiment, options.dataset, options.seed, options.profile,
-                     holdout=options.holdout, force=options.force,
-                     precision=options.precision)  # fmt: skip
-        if distributed.is_writer():
-            print(f"{folder / 'metrics.csv'}")
+    with processes.session():
+        folder = run(
+            options.experiment,
+            options.dataset,
+            options.seed,
+            options.profile,
+            holdout=options.holdout,
+            force=options.force,
+            precision=options.precision,
+        )
+        if processes.is_writer():
+            print(folder / "metrics.csv")
 
 
 def score(options: Namespace) -> None:
-    from rnnha.protocols import summarise
+    from rnnha.scoring.protocols import summarise
 
     if options.checkpoint:
-        from rnnha.cross import score_checkpoint
-        from rnnha.data import load
+        from rnnha.data.sets import load
+        from rnnha.runs.cross import score_checkpoint
 
         if not options.dataset or options.manifest:
             raise ValueError("--checkpoint is scored on a --dataset (a name, or a CSV manifest)")
         found = score_checkpoint(options.checkpoint, load(options.dataset))
     else:
-        from rnnha.scoring import score_files
+        from rnnha.scoring.files import score_files
 
         if not options.manifest or options.dataset:
             raise ValueError("--embeddings are described by a --manifest (a CSV)")
@@ -75,29 +70,29 @@ def score(options: Namespace) -> None:
 
 
 def cross(options: Namespace) -> None:
-    from rnnha.cross import cross
+    from rnnha.runs.cross import cross
 
     folder = cross(options.experiment, options.trained_on, options.dataset, options.seed)
     print(folder / "metrics.csv")
 
 
 def export(options: Namespace) -> None:
-    from rnnha.export import export
+    from rnnha.runs.export import export
 
     for path in export(options.experiment, options.dataset, options.seed, options.out):
         print(path)
 
 
 def index(options: Namespace) -> None:
-    from rnnha.large_gallery import build
+    from rnnha.gallery.index import build
 
-    report = build(options.embeddings, options.manifest, options.out, options.kind, options.seed)
+    built = build(options.embeddings, options.manifest, options.out, options.kind, options.seed)
     size = sum(file.stat().st_size for file in options.out.iterdir())
-    print(f"{report.text}\n{options.out}: {size / 1e6:,.1f} MB")
+    print(f"{built.text}\n{options.out}: {size / 1e6:,.1f} MB")
 
 
 def search(options: Namespace) -> None:
-    from rnnha.large_gallery import search
+    from rnnha.gallery.search import search
 
     found = search(options.index, options.embeddings, options.manifest, options.k, options.nprobe)
     if options.out is None:
@@ -109,55 +104,71 @@ def search(options: Namespace) -> None:
 
 
 def compare(options: Namespace) -> None:
-    from rnnha import pairs
+    from rnnha.runs.compare import CHECKPOINT, compare
 
-    pair = pairs.compare(*options.images, options.checkpoint or pairs.CHECKPOINT)
-    pairs.save_figure(pair, options.figure)
-    print(f"{pair.text}\n{options.figure}")
+    pair = compare(*options.images, options.checkpoint or CHECKPOINT)
+    print(pair.text)
+    if options.figure:
+        from rnnha.figures.pair import save
+
+        save(pair, options.figure)
+        print(options.figure)
 
 
 def weights(options: Namespace) -> None:
-    from rnnha.weights import import_weights
+    from rnnha.models.pretrained.weights import import_weights
 
     print(import_weights(options.file, options.out))
 
 
 def tables(options: Namespace) -> None:
-    from rnnha import readme, report
+    from rnnha.runs import folder
 
     if options.compare:
-        print(report.comparison_text(RESULTS / "runs", REFERENCE))
+        from rnnha.tables.reference import comparison_text
+
+        print(comparison_text(folder.own(), paths.REFERENCE))
         return
-    source = REFERENCE if options.source == "reference" else RESULTS / "runs"
-    for path in report.write_all(source, RESULTS):
+    from rnnha.report.rebuild import rebuild
+
+    source = paths.REFERENCE if options.source == "reference" else folder.own()
+    for path in rebuild(source, paths.RESULTS):
         print(path)
-    if source == REFERENCE and RESULTS == ROOT / "results":
-        readme.refresh(RESULTS / "tables")
 
 
 def status(options: Namespace) -> None:
+    from rnnha import profiles
+    from rnnha.runs.plan import plan, targets
+
     profile = profiles.profile(options.profile)
     datasets = options.datasets or profile.datasets
-    wanted = profiles.targets(datasets, options.rows, options.seeds, profile)
-    if options.targets:
-        for dataset, row, seed in wanted:
-            stage0 = experiments.stage0_of(experiments.row(row))
-            print(dataset, row, seed, stage0.slug if stage0 else "-")
-        return
-    from rnnha import status
+    if options.make:
+        from rnnha.report.chapters import finished_targets, fragment
 
-    if not options.plan:
-        print(status.text(wanted, options.profile))
+        wanted = (
+            finished_targets(datasets)
+            if options.finished
+            else targets(datasets, options.rows, options.seeds, profile)
+        )
+        print(fragment(wanted, datasets, options.force))
         return
-    for line in status.plan(wanted, options.profile, options.jobs, options.step_seconds):
+    wanted = targets(datasets, options.rows, options.seeds, profile)
+    if options.plan:
+        lines = plan(wanted, options.profile, options.jobs, options.step_seconds)
+    else:
+        from rnnha.runs.status import lines as states
+
+        lines = states(wanted, options.profile)
+    for line in lines:
         print(line, flush=True)
 
 
 def accept(options: Namespace) -> None:
-    from rnnha import reference, release
-    from rnnha.results import ResultsError
+    from rnnha.runs import folder, release
+    from rnnha.runs.results import ResultsError
+    from rnnha.tables import reference
 
-    for path in reference.accept(RESULTS / "runs", REFERENCE):
+    for path in reference.accept(folder.own(), paths.REFERENCE):
         print(path)
     try:
         for path in release.release():
@@ -167,12 +178,12 @@ def accept(options: Namespace) -> None:
 
 
 def notebook(options: Namespace) -> None:
-    from rnnha.notebooks import execute
+    from rnnha.report.execute import execute
 
     execute(options.notebook, options.out, dict(options.parameters))
 
 
 def report(options: Namespace) -> None:
-    from rnnha.notebooks import report
+    from rnnha.report.page import report
 
     print(report())

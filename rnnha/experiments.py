@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 class Row:
     """One system of a table.
 
-    method: "network" (steps and attention then say which), "identity-only", "untrained",
-        "color-histogram", "oracle"; None for a system of the poster that is not built.
+    tables: of the poster, "VeRi" and "VehicleID".
+    method: the name of a class in `rnnha.methods`; None for a system that is not built.
+    steps, attention: of `models.rnn_ha`, for networks that have them.
     backbone, pixels: the paper's names; a profile says what stands for them.
     variant: "paper", the equations, or "released", the oddities of the authors' code as well.
     columns: what the oracle knows of a vehicle.
@@ -21,7 +22,7 @@ class Row:
     slug: str
     title: str
     kind: str  # "paper" | "control"
-    tables: tuple[str, ...]  # the benchmarks whose table shows it: "veri", "vehicleid"
+    tables: tuple[str, ...]
     reason: str
     method: str | None = None
     steps: str = "recurrent"
@@ -32,7 +33,7 @@ class Row:
     columns: tuple[str, ...] = ()
 
 
-VERI, VEHICLEID, BOTH = ("veri",), ("vehicleid",), ("veri", "vehicleid")
+VERI, VEHICLEID, BOTH = ("VeRi",), ("VehicleID",), ("VeRi", "VehicleID")
 
 
 def _published(slug: str, title: str, tables: tuple[str, ...]) -> Row:
@@ -56,78 +57,118 @@ ROWS = (
     _published("clvr", "CLVR", VEHICLEID),
     _published("vami", "VAMI", BOTH),
     _row(
-        "fc-ha", "FC-HA (w/o RNN)",
+        "fc-ha",
+        "FC-HA (w/o RNN)",
         "the GRU becomes two fully connected layers (our reading): does recurrence matter?",
-        method="network", steps="fully-connected",
+        method="network",
+        steps="fully-connected",
     ),
     _row(
-        "rnn-h", "RNN-H w/o attention",
+        "rnn-h",
+        "RNN-H w/o attention",
         "the attention becomes uniform, so that x2 = x1: does attention matter?",
-        method="network", attention="uniform",
+        method="network",
+        attention="uniform",
     ),
     _row("rnn-ha", "RNN-HA", "the paper's model", method="network"),
     Row(
-        "rnn-ha-resnet", "RNN-HA (ResNet)", "paper", VERI,
+        "rnn-ha-resnet",
+        "RNN-HA (ResNet)",
+        "paper",
+        VERI,
         "ResNet-50 in place of VGG-M: what does a stronger backbone bring?",
-        method="network", backbone="resnet-50",
+        method="network",
+        backbone="resnet-50",
     ),
     Row(
-        "rnn-ha-672", "RNN-HA (672)", "paper", VEHICLEID,
+        "rnn-ha-672",
+        "RNN-HA (672)",
+        "paper",
+        VEHICLEID,
         "three times as many pixels a side: what do small cues gain by being seen larger?",
-        method="network", pixels=672,
+        method="network",
+        pixels=672,
     ),
     Row(
-        "rnn-ha-resnet-672", "RNN-HA (ResNet+672)", "paper", VEHICLEID,
+        "rnn-ha-resnet-672",
+        "RNN-HA (ResNet+672)",
+        "paper",
+        VEHICLEID,
         "both at once: the paper's best row",
-        method="network", backbone="resnet-50", pixels=672,
+        method="network",
+        backbone="resnet-50",
+        pixels=672,
     ),
     _row(
-        "identity-only", "identity only, as long",
+        "identity-only",
+        "identity only, as long",
         "no coarse head, no steps, as many epochs in all: what does the longer training bring?",
-        kind="control", method="identity-only",
+        kind="control",
+        method="identity-only",
     ),
     _row(
-        "two-heads", "two plain heads",
+        "two-heads",
+        "two plain heads",
         "neither recurrence nor attention: what does the coarse label alone bring?",
-        kind="control", method="network", steps="fully-connected", attention="uniform",
+        kind="control",
+        method="network",
+        steps="fully-connected",
+        attention="uniform",
     ),
     _row(
-        "rnn-ha-unguided", "RNN-HA, unguided attention",
+        "rnn-ha-unguided",
+        "RNN-HA, unguided attention",
         "u is a learned constant instead of a function of o1: does the coarse step guide?",
-        kind="control", method="network", attention="unguided",
+        kind="control",
+        method="network",
+        attention="unguided",
     ),
     _row(
-        "untrained", "untrained network",
+        "untrained",
+        "untrained network",
         "RNN-HA at its initial weights: what does the architecture alone see?",
-        kind="control", method="untrained",
+        kind="control",
+        method="untrained",
     ),
     _row(
-        "color-histogram", "colour histogram",
+        "color-histogram",
+        "colour histogram",
         "a joint HSV histogram: how far does colour alone carry?",
-        kind="control", method="color-histogram",
+        kind="control",
+        method="color-histogram",
     ),
     _row(
-        "oracle-model", "oracle: model",
+        "oracle-model",
+        "oracle: model",
         "knows the model (where there is none, the type), nothing else: the end of the coarse step",
-        kind="control", method="oracle", columns=("model",),
+        kind="control",
+        method="oracle",
+        columns=("model",),
     ),
     _row(
-        "oracle-model-paint", "oracle: model and paint",
+        "oracle-model-paint",
+        "oracle: model and paint",
         "knows model and paint, nothing else: what is left is for the small cues",
-        kind="control", method="oracle", columns=("model", "paint"),
+        kind="control",
+        method="oracle",
+        columns=("model", "paint"),
     ),
-)  # fmt: skip
+)
 
 # The rows of the paper's ablation once more, as the released code computes them: what do its
 # oddities do? They have a small table of their own.
 VARIANTS = tuple(
     replace(
-        r, slug=f"{r.slug}-released", title=f"{r.title}, as released", kind="variant",
+        r,
+        slug=f"{r.slug}-released",
+        title=f"{r.title}, as released",
+        kind="variant",
         reason="with the released code's extra 1/hw, doubled first step and raw colours",
         variant="released",
     )
-    for r in ROWS if r.slug in ("fc-ha", "rnn-h", "rnn-ha")
-)  # fmt: skip
+    for r in ROWS
+    if r.slug in ("fc-ha", "rnn-h", "rnn-ha")
+)
 
 # The rows of the question "which part of RNN-HA matters?": the poster's and our controls.
 ABLATION = tuple(r for r in ROWS if r.method and (r.backbone, r.pixels) == ("vgg-m", 224))
@@ -155,30 +196,12 @@ def row(slug: str) -> Row:
     return known[slug]
 
 
-def runnable(dataset: str) -> list[Row]:
-    """The built rows of a data set's table, in table order."""
-    return [r for r in table_rows_of(dataset) if r.method]
+def rows_of(poster: str) -> list[Row]:
+    """All rows of a table of the poster ("VeRi" or "VehicleID"), in its order."""
+    return [r for r in ROWS if poster in r.tables]
 
 
-def seeded(row: Row) -> bool:
-    """Whether a row's numbers depend on the seed; one run is enough where they do not."""
-    return row.method not in ("color-histogram", "oracle")
-
-
-def stage0_of(row: Row) -> Row | None:
-    """The run whose weights a row starts from; None for a row that starts from nothing."""
-    if row in STAGES0 or row.method not in ("network", "identity-only"):
-        return None
+def start_of(row: Row) -> Row:
+    """The run that trains the backbone of this row's kind, on identities."""
     kind = (row.backbone, row.pixels, row.variant)
     return next(s for s in STAGES0 if (s.backbone, s.pixels, s.variant) == kind)
-
-
-def table_rows_of(dataset: str) -> list[Row]:
-    """All rows of a data set's table. A set that the poster has not uses VeRi's rows."""
-    table = "vehicleid" if dataset.endswith("vehicleid") else "veri"
-    return [r for r in ROWS if table in r.tables]
-
-
-def table_rows(dataset: str) -> list[tuple[str, str, str]]:
-    """(slug, title, kind) of each row of a data set's table, in the poster's order."""
-    return [(r.slug, r.title, r.kind) for r in table_rows_of(dataset)]

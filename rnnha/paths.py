@@ -1,10 +1,9 @@
-"""Every path of the project, from this file's place and two environment variables.
+"""Every path of the project, and files that are written whole or not at all.
 
-`RNNHA_DATA` moves the data sets, `RNNHA_RESULTS` moves the runs (a smoke run
-sets it to `build/smoke`).
+`RNNHA_DATA` moves the data sets, `RNNHA_RESULTS` moves the runs (a smoke run sets it to
+`build/smoke`). Read `paths.DATA` and `paths.RESULTS` when they are needed, not on import.
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -12,21 +11,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
 
-ROOT = Path(__file__).resolve().parents[1]
+from filelock import FileLock, Timeout
+
+PACKAGE = Path(__file__).resolve().parent
+# A checkout holds data, notebooks and the reference; an installed wheel works in its user's folder.
+ROOT = PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").is_file() else Path.cwd()
 DATA = Path(os.environ.get("RNNHA_DATA", ROOT / "data")).expanduser().resolve()
 RESULTS = Path(os.environ.get("RNNHA_RESULTS", ROOT / "results")).expanduser().resolve()
 REFERENCE = ROOT / "results" / "reference"
-ASSETS = Path(__file__).resolve().parent / "assets"
-
-_FOLDERS = {
-    "veri": "VeRi",
-    "vehicleid": "VehicleID_V1.0",
-    "photographs": "photographs",
-    "rendered-veri": "rendered-veri/VeRi",
-    "rendered-vehicleid": "rendered-vehicleid/VehicleID_V1.0",
-}
+ASSETS = PACKAGE / "assets"
 
 
 def sha256(path: Path) -> str:
@@ -35,40 +29,22 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def dataset_dir(name: str) -> Path:
-    """Folder where the named data set is expected; raises KeyError for an unknown name."""
-    return DATA / _FOLDERS[name]
-
-
-def run_dir(dataset: str, experiment: str, seed: int) -> Path:
-    """Folder of one run: complete when it holds `metrics.csv`, else unfinished."""
-    return RESULTS / "runs" / dataset / experiment / f"seed{seed}"
-
-
-def locked(path: Path, wait: bool) -> TextIO | None:
-    """The open file `path`, ours alone until it is closed; None where it is another's."""
-    file = open(path, "w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        file.close()
-        return None
-    return file
-
-
 @contextmanager
 def alone(out: Path, label: str) -> Iterator[None]:
     """Keep other processes from writing `out`; what a killed one left behind goes."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    path = out.with_name(f".{out.stem}.lock")
-    lock = locked(path, wait=False)
-    if lock is None:
+    lock = FileLock(out.with_name(f".{out.stem}.lock"))
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
         print(f"{label} | another process is at it; waiting", file=sys.stderr)
-        lock = locked(path, wait=True)
-    with lock:
-        for leftover in out.parent.glob(f".{out.stem}.*.tmp{out.suffix}"):
+        lock.acquire()
+    try:
+        for leftover in out.parent.glob(f".{out.stem}.*.tmp*"):
             leftover.unlink()
         yield
+    finally:
+        lock.release()
 
 
 @contextmanager

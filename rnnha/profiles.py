@@ -1,9 +1,8 @@
 """The profiles: at which size, with which backbone and recipe the rows of `experiments` run."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 
-from rnnha.experiments import ABLATION, VARIANTS, Row, row, runnable, seeded, stage0_of
+from rnnha.experiments import Row
 
 # What a training may compute in; bfloat16 where a short timing shows a gain.
 PRECISIONS = ("float32", "bfloat16")
@@ -111,11 +110,14 @@ PROFILES = {
         "rendered", **_small(96, ("small-vgg-m", "small-resnet"), 256, 28), seeds_of_large_rows=1
     ),
     "smoke": Profile(
-        "smoke", **_small(64, ("tiny-vgg-m", "tiny-resnet"), 64, 6),
-        train_vehicles=40, test_vehicles=40,
+        "smoke",
+        **_small(64, ("tiny-vgg-m", "tiny-resnet"), 64, 6),
+        train_vehicles=40,
+        test_vehicles=40,
     ),
     "paper": Profile(
-        "paper", (224, 672),
+        "paper",
+        (224, 672),
         Scale(
             224, "vgg-m", 1024, (_ADAM,), (_RMSPROP, replace(_RMSPROP, epochs=9, lr=1e-4)), (4, 2)
         ),
@@ -125,7 +127,7 @@ PROFILES = {
         pretrained=True,
         datasets=("veri", "vehicleid"),
     ),
-}  # fmt: skip
+}
 # For those who cannot get the ImageNet weights: the same from random weights, and named so.
 PROFILES["paper-scratch"] = replace(PROFILES["paper"], name="paper-scratch", pretrained=False)
 
@@ -144,38 +146,3 @@ def profile(name: str) -> Profile:
     if name not in PROFILES:
         raise KeyError(f"unknown profile {name!r}; known: {', '.join(PROFILES)}")
     return PROFILES[name]
-
-
-def targets(
-    datasets: Iterable[str], slugs: Iterable[str] | None, seeds: Iterable[int], profile: Profile
-) -> list[tuple[str, str, int]]:
-    """(data set, row, seed) of every run that the tables want, each after its stage 0.
-
-    slugs: only these rows; "ablation" stands for ABLATION, "released" for VARIANTS. Raises
-    ValueError for a row that is in none of these tables, and for a manifest of one's own.
-    """
-    datasets = list(datasets)
-    if own := [d for d in datasets if d.endswith(".csv")]:
-        raise ValueError(f"{own[0]}: there are no tables for a manifest; use rnnha run")
-    result: dict[tuple[str, str, int], None] = {}
-    chosen, seeds = slugs and _chosen(slugs), tuple(seeds)
-    for dataset in datasets:
-        for r in [*runnable(dataset), *(VARIANTS if chosen else ())]:
-            if chosen and r not in chosen:
-                continue
-            large = (r.backbone, r.pixels) != ("vgg-m", 224)
-            count = 1 if not seeded(r) else profile.seeds_of_large_rows if large else None
-            for seed in seeds[:count]:
-                if (stage0 := stage0_of(r)) is not None:
-                    result[dataset, stage0.slug, seed] = None
-                result[dataset, r.slug, seed] = None
-    runs = {slug for _, slug, _ in result}
-    for r in chosen or ():
-        if r.slug not in runs:
-            raise ValueError(f"{r.title} is no row of the table of {' or '.join(datasets)}")
-    return list(result)
-
-
-def _chosen(slugs: Iterable[str]) -> list[Row]:
-    groups = {"ablation": ABLATION, "released": VARIANTS}
-    return [r for slug in slugs for r in groups.get(slug) or [row(slug)]]

@@ -2,8 +2,13 @@
 
 import numpy as np
 
-SHAPES = {"conv1": (96, 3, 7, 7), "conv2": (256, 96, 5, 5), "conv3": (512, 256, 3, 3),
-          "conv4": (512, 512, 3, 3), "conv5": (512, 512, 3, 3)}  # fmt: skip
+SHAPES = {
+    "conv1": (96, 3, 7, 7),
+    "conv2": (256, 96, 5, 5),
+    "conv3": (512, 256, 3, 3),
+    "conv4": (512, 512, 3, 3),
+    "conv5": (512, 512, 3, 3),
+}
 STRIDES = {"conv1": 2, "conv2": 2, "conv3": 1, "conv4": 1, "conv5": 1}
 PADS = {"conv1": None, "conv2": 1, "conv3": 1, "conv4": 1, "conv5": 1}  # None: Caffe's default, 0
 
@@ -12,10 +17,12 @@ def random_vgg_m(seed=0):
     """(weight, bias) by layer, float32, in Caffe's shapes and of about its trained size."""
     rng = np.random.default_rng(seed)
     return {
-        name: (rng.standard_normal(shape, np.float32) / np.float32(np.prod(shape[1:])) ** 0.5,
-               rng.standard_normal(shape[0], np.float32))
+        name: (
+            rng.standard_normal(shape, np.float32) / np.float32(np.prod(shape[1:])) ** 0.5,
+            rng.standard_normal(shape[0], np.float32),
+        )
         for name, shape in SHAPES.items()
-    }  # fmt: skip
+    }
 
 
 def varint(number):

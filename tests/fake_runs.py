@@ -5,22 +5,44 @@ from pathlib import Path
 
 import pandas as pd
 
-from rnnha.protocols import summarise, write_per_query
+from rnnha.runs.folder import write_per_query
+from rnnha.scoring.protocols import summarise
 
 
-def queries(scores: dict[str, tuple[int, float, int]], protocol: str = "image-to-image",
-            test_size: str = "test", trial: int = 0) -> pd.DataFrame:
+def queries(
+    scores: dict[str, tuple[int, float, int]],
+    protocol: str = "image-to-image",
+    test_size: str = "test",
+    trial: int = 0,
+) -> pd.DataFrame:
     """Per-query rows from {query: (vehicle, AP, rank of the first match)}."""
-    return pd.DataFrame([
-        {"test_size": test_size, "protocol": protocol, "trial": trial, "query": name,
-         "vehicle_id": vehicle, "ap": ap, "ap_trapezoid": ap / 2, "first_rank": rank,
-         "n_gallery": 10}
-        for name, (vehicle, ap, rank) in scores.items()
-    ])
+    return pd.DataFrame(
+        [
+            {
+                "test_size": test_size,
+                "protocol": protocol,
+                "trial": trial,
+                "query": name,
+                "vehicle_id": vehicle,
+                "ap": ap,
+                "ap_trapezoid": ap / 2,
+                "first_rank": rank,
+                "n_gallery": 10,
+            }
+            for name, (vehicle, ap, rank) in scores.items()
+        ]
+    )
 
 
-def write_run(source: Path, dataset: str, experiment: str, seed: int, frame: pd.DataFrame,
-              key: str = "k", hardware: str = "h") -> Path:
+def write_run(
+    source: Path,
+    dataset: str,
+    experiment: str,
+    seed: int,
+    frame: pd.DataFrame,
+    key: str = "k",
+    hardware: str = "h",
+) -> Path:
     """A complete run folder with these per-query rows; returns it."""
     folder = source / dataset / experiment / f"seed{seed}"
     folder.mkdir(parents=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from rnnha.data.benchmark import Benchmark, make_manifest
+from rnnha.data.manifest import Benchmark, make_manifest
 
 VEHICLES, CAMERAS, SIDE = 5, 3, 48
 
@@ -27,13 +27,30 @@ def tiny_veri(folder: Path, seed: int = 0) -> Benchmark:
             splits = {"gallery": "image_test"} | ({"query": "image_query"} if camera == 1 else {})
             for split, place in splits.items():
                 Image.fromarray(picture).save(root / place / name)
-                rows.append({"path": str(root / place / name), "vehicle_id": vehicle,
-                             "camera_id": camera, "coarse_id": 1 + vehicle % 2, "split": split,
-                             "type": ("sedan", "van")[vehicle % 2]})  # fmt: skip
-            side_car.append({"image": name, "vehicle_id": vehicle, "split": "gallery",
-                             "type": ("sedan", "van")[vehicle % 2], "model": f"m{vehicle % 2}",
-                             "paint": "white", "view": ("front", "rear", "left")[camera - 1],
-                             "camera": camera, "light": "sun", "cues": "dent;decal"})  # fmt: skip
+                rows.append(
+                    {
+                        "path": str(root / place / name),
+                        "vehicle_id": vehicle,
+                        "camera_id": camera,
+                        "coarse_id": 1 + vehicle % 2,
+                        "split": split,
+                        "type": ("sedan", "van")[vehicle % 2],
+                    }
+                )
+            side_car.append(
+                {
+                    "image": name,
+                    "vehicle_id": vehicle,
+                    "split": "gallery",
+                    "type": ("sedan", "van")[vehicle % 2],
+                    "model": f"m{vehicle % 2}",
+                    "paint": "white",
+                    "view": ("front", "rear", "left")[camera - 1],
+                    "camera": camera,
+                    "light": "sun",
+                    "cues": "dent;decal",
+                }
+            )
             cues = np.zeros((SIDE, SIDE + 8), bool)
             if vehicle > 1:
                 cues[10 : 10 + 4 * vehicle, 20:30] = True

@@ -21,9 +21,13 @@ VERI_TRAIN = {  # name -> (typeID, colorID) in train_label.xml; None: absent fro
     "0600_c001_00000001_0.jpg": (0, 1),  # type 0, and no erratum says what it should be
 }
 VERI_GALLERY = (
-    "0002_c002_00030600_0.jpg", "0002_c002_00030605_0.jpg", "0002_c003_00000007_0.jpg",
-    "0005_c002_00000001_0.jpg", "0005_c004_00000002_0.jpg", "0005_c004_00000003_2.jpg",
-)  # fmt: skip
+    "0002_c002_00030600_0.jpg",
+    "0002_c002_00030605_0.jpg",
+    "0002_c003_00000007_0.jpg",
+    "0005_c002_00000001_0.jpg",
+    "0005_c004_00000002_0.jpg",
+    "0005_c004_00000003_2.jpg",
+)
 VERI_QUERY = ("0005_c002_00000001_0.jpg", "0002_c003_00000007_0.jpg")
 VERI_TRACKS = (VERI_GALLERY[:2], VERI_GALLERY[2:3], VERI_GALLERY[3:4], VERI_GALLERY[4:])
 # Line k answers query k: same vehicle in another camera, and in the same camera; from 1.

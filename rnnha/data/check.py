@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rnnha.data import official, own, photographs, vehicleid, veri
-from rnnha.data.benchmark import MASKS, NAMES, Benchmark, how_to_get, load
-from rnnha.data.files import DataError, image_names, some
-from rnnha.data.images import unreadable
+from rnnha.data import csv_manifest, official
+from rnnha.data.manifest import MASKS, Benchmark
+from rnnha.data.sets import SETS, DataSet, load
+from rnnha.files import DataError, image_names, some
 
 SAMPLE = 32  # images decoded of each split
 
@@ -67,8 +67,10 @@ def check(path: str | Path) -> Report:
         report.sets.append(name)
         prefix = f"{name}: " if len(folders) > 1 else ""
         for ours, theirs in (
-            (report.found, part.found), (report.wrong, part.wrong), (report.advice, part.advice),
-        ):  # fmt: skip
+            (report.found, part.found),
+            (report.wrong, part.wrong),
+            (report.advice, part.advice),
+        ):
             ours += [prefix + line for line in theirs]
     label_files = sorted(path.glob("*.mat")) if path.is_dir() and not folders else []
     if label_files:
@@ -83,58 +85,50 @@ def _recognise(path: Path) -> list[tuple[str, Path]]:
 
     Two, because a rendered set's layout lies beside its masks: rendered-veri/VeRi.
     """
-    if name := _name(path):
-        return [(name, path)]
+    if found := _recognised(path):
+        return [(found.name, path)]
     below = sorted([*path.glob("*/"), *path.glob("*/*/")])
-    return [(name, folder) for folder in below if (name := _name(folder))]
+    return [(found.name, folder) for folder in below if (found := _recognised(folder))]
 
 
-def _name(folder: Path) -> str | None:
-    rendered = (folder.parent / "images.csv").is_file()
-    prefix = "rendered-" if rendered or folder.parent.name.startswith("rendered-") else ""
-    if any((folder / entry).exists() for part in veri.PARTS.values() for entry in part):
-        return f"{prefix}veri"
-    if (folder / "train_test_split").is_dir() or (folder / "attribute/img2vid.txt").is_file():
-        return f"{prefix}vehicleid"
-    return "photographs" if photographs.image_folders(folder) else None
+def _recognised(folder: Path) -> DataSet | None:
+    rendered = (folder.parent / "images.csv").is_file() or folder.parent.name.startswith("rendered")
+    found = (s for s in SETS.values() if s.synthetic == rendered and s.layout.recognises(folder))
+    return next(found, None)
 
 
 def _check_set(name: str, folder: Path, report: Report) -> None:
-    reader = {"veri": veri, "vehicleid": vehicleid}.get(name.removeprefix("rendered-"))
-    missing = reader.missing_entries(folder) if reader else []
-    if missing:
+    if missing := SETS[name].layout.missing_entries(folder):
         report.wrong += [f"{folder / entry} is missing" for entry in missing]
-        report.advice.append(f"unpack the whole archive again; if you have none: {_how(name)}")
+        report.advice.append(
+            f"unpack the whole archive again; if you have none: {SETS[name].get()}"
+        )
         return
     try:
         benchmark = load(name, folder)
     except DataError as error:
         report.wrong.append(str(error))
-        report.advice.append(f"mend what is named above, or take the set anew: {_how(name)}")
+        report.advice.append(f"mend what is named above, or take the set anew: {SETS[name].get()}")
         return
     _describe(benchmark, report)
     if benchmark.synthetic:
         _check_masks(benchmark, report)
-    if name.endswith("veri"):
-        spellings = [name for names in veri.INDEX_FILES.values() for name in names]
-        indexes = [name for name in spellings if (folder / name).is_file()]
-        report.found.append(
-            f"{some(indexes)}: as the rule says (same vehicle, other or same camera)"
-            if indexes
-            else "no gt/jk index files; not needed, scoring goes by vehicle and camera"
-        )
 
 
 def _check_own(path: Path, report: Report) -> None:
     try:
-        _describe(own.read(path), report)
+        _describe(csv_manifest.read(path), report)
     except DataError as error:
         report.wrong.append(str(error))
-        report.advice.append("mend the CSV file; `pydoc rnnha.data.own` describes its columns")
+        report.advice.append(
+            "mend the CSV file; `pydoc rnnha.data.csv_manifest` describes its columns"
+        )
 
 
 def _describe(benchmark: Benchmark, report: Report) -> None:
     """Counts, labels, notes, and a decoded sample."""
+    from rnnha.images.decode import unreadable
+
     sample: list[str] = []
     for split, rows in benchmark.manifest.groupby("split", sort=False):
         parts = [f"{len(rows):,} images", f"{rows['vehicle_id'].nunique():,} vehicles"]
@@ -212,9 +206,5 @@ def _explain(path: Path, report: Report) -> None:
         "VeRi-776 has image_train/, name_train.txt, train_label.xml...; VehicleID has image/, "
         "attribute/, train_test_split/; the photographs lie in images/"
     )
-    report.advice += [f"{name}: {_how(name)}" for name in NAMES]
+    report.advice += [f"{data_set.name}: {data_set.get()}" for data_set in SETS.values()]
     report.advice.append("your own images: write a CSV manifest with path, vehicle_id, split")
-
-
-def _how(name: str) -> str:
-    return how_to_get(name, Path("data/photographs"))

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.io import loadmat
 
-from rnnha.data.files import DataError
+from rnnha.files import DataError
 
 VERI_TRAIN = "train_imdb_VeRi.mat"
 VEHICLEID_TRAIN = "train_imdb_Vehi.mat"

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from rnnha.data.benchmark import Benchmark, make_manifest
-from rnnha.data.files import DataError, image_names, some
+from rnnha.data.manifest import Benchmark, make_manifest
+from rnnha.files import DataError, image_names, some
 
 TYPES = ("bus", "car", "motorcycle", "truck")  # coarse_id 1 to 4
 GRAMMAR = re.compile(rf"(?P<type>{'|'.join(TYPES)})_(?P<number>\d{{4}})_cam(?P<camera>[12])\.jpg")
 
 
-def read(root: Path) -> Benchmark:
+def read(root: Path, name: str = "photographs", synthetic: bool = False) -> Benchmark:
     """Read the repository's folder, or one whose `images/` holds the files directly.
 
     A vehicle's number is only unique within its type, so vehicle_id = 10,000 * coarse_id + number.
@@ -52,12 +52,28 @@ def read(root: Path) -> Benchmark:
     if single.any():
         notes.append(f"{single.sum():,} queries without an image in the other camera: dropped")
     return Benchmark(
-        name="photographs",
+        name=name,
         root=root,
         manifest=make_manifest(rows[~single], root),
         protocol="cross-camera",
+        synthetic=synthetic,
         notes=tuple(notes),
     )
+
+
+def counts(root: Path) -> dict[str, tuple[int, int]]:
+    """Nothing was published about how many there are."""
+    return {}
+
+
+def missing_entries(root: Path) -> list[str]:
+    """Any part of it can be used."""
+    return []
+
+
+def recognises(folder: Path) -> bool:
+    """Whether this looks like a clone of the repository."""
+    return bool(image_folders(folder))
 
 
 def image_folders(root: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from rnnha.data.benchmark import Benchmark, names_of
+from rnnha.data.manifest import Benchmark, names_of
 
 
 def fewer_vehicles(benchmark: Benchmark, train: int | None, test: int | None) -> Benchmark:
@@ -52,9 +52,14 @@ def hold_out(benchmark: Benchmark, share: float = 0.2, seed: int = 0) -> Benchma
     manifest = pd.concat(parts, ignore_index=True)
     note = f"{count} of {len(vehicles)} training vehicles are held out and serve as the test"
     return replace(
-        benchmark, name=name, held_out=True, manifest=manifest, protocol=protocol, test_lists=lists,
+        benchmark,
+        name=name,
+        held_out=True,
+        manifest=manifest,
+        protocol=protocol,
+        test_lists=lists,
         notes=(*benchmark.notes, note),
-    )  # fmt: skip
+    )
 
 
 def test_images(benchmark: Benchmark) -> pd.DataFrame:

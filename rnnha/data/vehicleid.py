@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 
 from rnnha.data import official
-from rnnha.data.benchmark import Benchmark, make_manifest
-from rnnha.data.files import DataError, image_names, read_lines, some
+from rnnha.data.manifest import Benchmark, make_manifest
+from rnnha.files import DataError, image_names, read_lines, some
 
 LIST_SIZES = (800, 1600, 2400, 3200, 6000, 13164)
 TRAIN_LIST = "train_test_split/train_list.txt"
@@ -28,6 +28,11 @@ def counts(root: Path) -> dict[str, tuple[int, int]]:
     return {"train": (90_168, 10_309)}
 
 
+def recognises(folder: Path) -> bool:
+    """Whether any part of VehicleID's layout is in this folder."""
+    return (folder / "train_test_split").is_dir() or (folder / "attribute/img2vid.txt").is_file()
+
+
 def missing_entries(root: Path) -> list[str]:
     """Files and folders that a VehicleID folder must have and `root` has not."""
     has_mat = (root / official.VEHICLEID_TRAIN).is_file()
@@ -38,7 +43,7 @@ def missing_entries(root: Path) -> list[str]:
     return missing
 
 
-def read(root: Path, name: str = "vehicleid") -> Benchmark:
+def read(root: Path, name: str = "vehicleid", synthetic: bool = False) -> Benchmark:
     """Read a folder in VehicleID's layout, whatever its size (`load` also checks the counts).
 
     Images without a model label stay, with coarse_id <NA>; the notes say how many there are.
@@ -69,7 +74,7 @@ def read(root: Path, name: str = "vehicleid") -> Benchmark:
     )
     rows = rows.join(_attributes(root, rows))
     _note_unlabelled(rows, notes)
-    if name == "vehicleid":
+    if not synthetic:
         absent = [size for size in LIST_SIZES if size not in test_lists]
         if absent:
             notes.append(f"test lists not found: {some(absent)}")
@@ -79,7 +84,7 @@ def read(root: Path, name: str = "vehicleid") -> Benchmark:
         manifest=make_manifest(rows, root),
         protocol="vehicleid",
         test_lists=test_lists,
-        synthetic=name.startswith("rendered"),
+        synthetic=synthetic,
         notes=tuple(notes),
     )
 

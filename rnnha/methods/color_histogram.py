@@ -2,24 +2,22 @@
 
 import numpy as np
 import pandas as pd
-from matplotlib.colors import rgb_to_hsv
 
-from rnnha.data.images import Images, batches
+from rnnha.methods.base import Method
 
 BINS = (8, 4, 4)  # hue, saturation, value
 
 
-class ColorHistogram:
+class ColorHistogram(Method, name="color-histogram"):
     """Square root of a joint HSV histogram over the whole image: 128 numbers, no training."""
 
-    def __init__(self, image_size: int):
-        self.image_size = image_size
-
-    def fit(self, train: pd.DataFrame) -> list[dict]:
-        return []
+    seeded = learns = False
 
     def embed(self, manifest: pd.DataFrame) -> dict[str, np.ndarray]:
-        images = Images(manifest.path, self.image_size)
+        from rnnha.images.batches import batches
+        from rnnha.images.cache import Images
+
+        images = Images(manifest.path, self.run.scale.image_size)
         rows = [
             histogram(pixels[0].permute(1, 2, 0).numpy())
             for pixels, _ in batches(images, np.arange(len(images)), 1)
@@ -29,6 +27,8 @@ class ColorHistogram:
 
 def histogram(image: np.ndarray) -> np.ndarray:
     """uint8 [H, W, 3] to float32 [128]; its squares are shares of the image and sum to 1."""
+    from matplotlib.colors import rgb_to_hsv
+
     hsv = rgb_to_hsv(image / 255.0).reshape(-1, 3)
     counts, _ = np.histogramdd(hsv, BINS, range=((0, 1),) * 3)
     return np.sqrt(counts.ravel() / counts.sum()).astype(np.float32)

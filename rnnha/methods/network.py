@@ -1,35 +1,20 @@
 """The trained rows: stage 0 (backbone on identities), then the row's whole network."""
 
-import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
-from torch import nn
 
-from rnnha import distributed, experiments, training, weights
-from rnnha.data.images import MEAN, STD, Images
+from rnnha import experiments, paths
 from rnnha.experiments import Row
-from rnnha.models.backbones import BACKBONES
-from rnnha.models.rnn_ha import CoarseToFine, IdentityOnly, RawColours, ReleasedCoarseToFine
-from rnnha.paths import atomic
-from rnnha.profiles import Scale
+from rnnha.methods.base import Method, of
+from rnnha.profiles import Phase, Scale, settings
 
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
-def build(row: Row, scale: Scale, coarse_classes: int, vehicles: int) -> nn.Module:
-    """The untrained network of a row; torch's random state decides the initial weights."""
-    backbone = BACKBONES[scale.backbone]()
-    if row.variant == "released":
-        backbone = RawColours(backbone, MEAN, STD)
-    if row.method == "identity-only":
-        return IdentityOnly(backbone, vehicles)
-    parts = (backbone, row.steps, row.attention, scale.state_width, coarse_classes, vehicles)
-    if row.variant == "released":
-        return ReleasedCoarseToFine(*parts, doubled_first_step=row.backbone == "vgg-m")
-    return CoarseToFine(*parts)
+    from rnnha.images.cache import Images
 
 
 def with_coarse_label(train: pd.DataFrame) -> pd.DataFrame:
@@ -41,120 +26,174 @@ def with_coarse_label(train: pd.DataFrame) -> pd.DataFrame:
     return train[labelled] if labelled.any() else train
 
 
-class Network:
-    """A row of the family: fit, embed, and the weights between them.
+class Network(Method, name="network"):
+    """RNN-HA and its ablations: fit, embed, and the weights between them."""
 
-    start: the weights of stage 0; None for stage 0 itself and for an untrained network.
-    pretrained: the backbone's weights before stage 0, or None to begin from scratch.
-    folder: where checkpoints and `weights.safetensors` are kept. cache: folder for decoded
-    images, or None to decode every time.
-    """
+    needs_coarse = has_weights = starts_from_stage0 = has_steps = True
 
-    def __init__(
-        self, row: Row, scale: Scale, seed: int, folder: Path, *, start: Path | None,
-        pretrained: Path | None, key: str, cache: Path | None, precision: str = "float32",
-    ):  # fmt: skip
-        self.row, self.scale, self.seed, self.folder = row, scale, seed, folder
-        self.start, self.pretrained, self.key, self.cache = start, pretrained, key, cache
-        self.precision = precision
-        self.device = training.default_device()
+    @classmethod
+    def phases(cls, row: Row, scale: Scale) -> tuple[Phase, ...]:
+        return scale.stage0 if row.kind == "stage" else scale.stage1
+
+    @classmethod
+    def settings(cls, row: Row, scale: Scale, train: pd.DataFrame) -> dict:
+        labelled = with_coarse_label(train)
+        return {
+            "steps": row.steps,
+            "attention": row.attention,
+            "variant": row.variant,
+            "backbone": scale.backbone,
+            "state_width": scale.state_width,
+            "phases": [settings(phase) for phase in cls.phases(row, scale)],
+            "train_images": len(labelled),
+            "train_images_without_coarse_label": len(train) - len(labelled),
+            "train_vehicles": int(labelled.vehicle_id.nunique()),
+            "coarse_classes": int(labelled.coarse_id.nunique()),
+        }
+
+    @classmethod
+    def build(cls, row: Row, scale: Scale, coarse_classes: int, vehicles: int) -> "nn.Module":
+        """The untrained network; torch's random state decides the initial weights."""
+        from rnnha.models.rnn_ha import CoarseToFine, ReleasedCoarseToFine
+
+        parts = row.steps, row.attention, scale.state_width, coarse_classes, vehicles
+        if row.variant == "released":
+            doubled = row.backbone == "vgg-m"
+            return ReleasedCoarseToFine(_backbone(row, scale), *parts, doubled_first_step=doubled)
+        return CoarseToFine(_backbone(row, scale), *parts)
 
     def fit(self, train: pd.DataFrame) -> list[dict]:
         """Train on the images of `train` that `with_coarse_label` keeps."""
+        import torch
+
+        from rnnha.models import checkpoint
+        from rnnha.models.pretrained import weights
+        from rnnha.training import processes
+
+        run, scale = self.run, self.run.scale
         train = with_coarse_label(train)
         coarse, coarse_names = pd.factorize(train.coarse_id.fillna(-1).astype(int), sort=True)
         fine, vehicles = pd.factorize(train.vehicle_id, sort=True)
-        torch.manual_seed(self.seed)
-        self.model = build(self.row, self.scale, len(coarse_names), len(vehicles))
-        history = []
-        if self.start is not None:
-            load_stage0(self.model, self.start)
-        elif self.pretrained is not None:
-            weights.load_backbone(self.model.backbone, self.scale.backbone, self.pretrained)
-        if self.row.method != "untrained":
-            history = self._train(train, torch.from_numpy(coarse), torch.from_numpy(fine))
-        info = {
-            "row": self.row.slug, "image_size": self.scale.image_size,
-            "backbone": self.scale.backbone, "state_width": self.scale.state_width,
-            "vehicles": len(vehicles), "coarse_labels": [int(c) for c in coarse_names],
-        }  # fmt: skip
-        if distributed.is_writer():
-            save_checkpoint(self.model, info, self.folder / "weights.safetensors")
+        torch.manual_seed(run.seed)
+        self.model = self.build(run.row, scale, len(coarse_names), len(vehicles))
+        if run.stage0 is not None:
+            checkpoint.load_backbone(self.model, run.stage0.folder.weights)
+        elif run.imported is not None:
+            weights.load_backbone(self.model.backbone, scale.backbone, run.imported)
+        history = self._train(train, torch.from_numpy(coarse), torch.from_numpy(fine))
+        if processes.is_writer():
+            info = {
+                "row": run.row.slug,
+                "image_size": scale.image_size,
+                "backbone": scale.backbone,
+                "state_width": scale.state_width,
+                "vehicles": len(vehicles),
+                "coarse_labels": [int(c) for c in coarse_names],
+            }
+            checkpoint.save(self.model, info, run.folder.weights)
         return history
 
-    def _train(self, train: pd.DataFrame, coarse, fine) -> list[dict]:
-        stage = 0 if self.start is None else 1
-        phases = self.scale.stage1 if stage else self.scale.stage0
-        files = [self.folder / f"checkpoint{number}.pt" for number in range(len(phases))]
+    def _train(self, train: pd.DataFrame, coarse: "Tensor", fine: "Tensor") -> list[dict]:
+        from rnnha.training import device, loop, processes, timing
+
+        run, phases = self.run, self.phases(self.run.row, self.run.scale)
+        files = [run.folder.checkpoint(number) for number in range(len(phases))]
+        where = device.default_device()
         # Few images: the timing must fit where a batch goes through the network in parts.
-        timed = self.scale.image_size, min(8, phases[0].batch), self.device
-        self.precision = distributed.from_writer(
-            lambda: training.choose_precision(
-                self.precision, self.model, *timed, files[0], self.key
+        timed = run.scale.image_size, min(8, phases[0].batch), where
+        self.precision = processes.from_writer(
+            lambda: timing.choose_precision(
+                run.precision, self.model, *timed, checkpoint=files[0], key=run.key
             )
         )
-        images, history = distributed.first_the_writer(lambda: self.images(train)), []
+        images, history = processes.first_the_writer(lambda: self.images(train)), []
         for phase, file in zip(phases, files, strict=True):
-            history += training.train(
-                self.model, images, coarse, fine, phase,
-                stage=stage, seed=self.seed, first_epoch=len(history),
-                checkpoint=file, key=self.key,
-                device=self.device, precision=self.precision,
-                title=f"{self.folder.parents[1].name} {self.row.slug} seed {self.seed}",
-            )  # fmt: skip
+            history += loop.train(
+                self.model,
+                images,
+                coarse,
+                fine,
+                phase,
+                stage=0 if run.stage0 is None else 1,
+                seed=run.seed,
+                first_epoch=len(history),
+                checkpoint=file,
+                key=run.key,
+                device=where,
+                precision=self.precision,
+                title=f"{run.benchmark.name} {run.row.slug} seed {run.seed}",
+            )
         return history
 
     def embed(self, manifest: pd.DataFrame) -> dict[str, np.ndarray]:
         """o2 float32 [N, H]; o1 [N, H] and attention [N, h, w] where the row has them."""
-        images = distributed.first_the_writer(lambda: self.images(manifest))
-        return training.embed(self.model, images, self.device)
+        from rnnha.training import device, processes
+        from rnnha.training.embedding import embed
 
-    def images(self, manifest: pd.DataFrame) -> Images:
+        images = processes.first_the_writer(lambda: self.images(manifest))
+        return embed(self.model, images, device.default_device())
+
+    def images(self, manifest: pd.DataFrame) -> "Images":
         """The manifest's images at the row's size."""
-        size = self.scale.image_size
+        from rnnha.images.cache import Images
+
+        size = self.run.scale.image_size
         part = "train" if (manifest.split == "train").all() else "test"
-        cache = self.cache and self.cache / f"{part}-{size}.npy"
+        cache = paths.DATA / "cache" / self.run.benchmark.name / f"{part}-{size}.npy"
         return Images(manifest.path, size, cache=cache)
 
 
-def load_stage0(model: nn.Module, weights: Path) -> None:
-    """Take stage 0's backbone, and its identity head where the network is the same."""
-    state = load_file(weights)
-    if not isinstance(model, IdentityOnly):
-        state = {k: v for k, v in state.items() if k.startswith("backbone.")}
-    left = model.load_state_dict(state, strict=False)
-    wrong = [k for k in left.missing_keys if k.startswith("backbone.")] + left.unexpected_keys
-    if wrong:
-        raise ValueError(
-            f"{weights} does not hold this row's backbone: {', '.join(wrong[:5])} differ. "
-            "Train stage 0 again with the same profile (--force)."
-        )
+class IdentityOnly(Network, name="identity-only"):
+    """Stage 0 of the authors' training, and a control: backbone, pooling, identities."""
+
+    needs_coarse = has_steps = False
+
+    @classmethod
+    def build(cls, row: Row, scale: Scale, coarse_classes: int, vehicles: int) -> "nn.Module":
+        from rnnha.models import rnn_ha
+
+        return rnn_ha.IdentityOnly(_backbone(row, scale), vehicles)
 
 
-def save_checkpoint(model: nn.Module, info: dict, path: Path) -> None:
-    """Weights as safetensors; `info` says how to build the network again."""
-    with atomic(path) as temporary:
-        state = {k: v.contiguous().cpu() for k, v in model.state_dict().items()}
-        save_file(state, temporary, {"rnnha": json.dumps(info, sort_keys=True)})
+class Untrained(Network, name="untrained"):
+    """Control: the network at its initial weights."""
+
+    needs_coarse = starts_from_stage0 = has_steps = False
+
+    @classmethod
+    def phases(cls, row: Row, scale: Scale) -> tuple[Phase, ...]:
+        return ()
+
+    def _train(self, train: pd.DataFrame, coarse: "Tensor", fine: "Tensor") -> list[dict]:
+        self.precision = self.run.precision
+        return []
 
 
-def load_checkpoint(path: Path) -> tuple[nn.Module, dict]:
+def _backbone(row: Row, scale: Scale) -> "nn.Module":
+    from rnnha.images.batches import MEAN, STD
+    from rnnha.models.backbones import BACKBONES
+    from rnnha.models.rnn_ha import RawColours
+
+    backbone = BACKBONES[scale.backbone]()
+    return RawColours(backbone, MEAN, STD) if row.variant == "released" else backbone
+
+
+def build(row: Row, scale: Scale, coarse_classes: int, vehicles: int) -> "nn.Module":
+    """The untrained network of any row that has weights."""
+    return of(row).build(row, scale, coarse_classes, vehicles)
+
+
+def load_checkpoint(path: Path) -> tuple["nn.Module", dict]:
     """The network in evaluation mode, and its info.
 
-    info: row, image_size, backbone, state_width, vehicles, coarse_labels. Raises ValueError
-    where the file is a safetensors file of something else.
+    info: row, image_size, backbone, state_width, vehicles, coarse_labels. Raises as
+    `models.checkpoint.describe` and `load` do.
     """
-    with safe_open(path, "pt") as file:
-        metadata = file.metadata() or {}
-    if "rnnha" not in metadata:
-        raise ValueError(
-            f"{path} holds weights but no rnnha description; expected a file that `rnnha run` "
-            "or `rnnha accept` wrote."
-        )
-    info = json.loads(metadata["rnnha"])
+    from rnnha.models import checkpoint
+
+    info = checkpoint.describe(path)
     scale = Scale(info["image_size"], info["backbone"], info["state_width"])
-    model = build(
-        experiments.row(info["row"]), scale, len(info["coarse_labels"]), info["vehicles"]
-    )
-    model.load_state_dict(load_file(path))
+    row = experiments.row(info["row"])
+    model = build(row, scale, len(info["coarse_labels"]), info["vehicles"])
+    checkpoint.load(model, path)
     return model.eval(), info

@@ -5,23 +5,56 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from rnnha.protocols import oracle_distance
+from rnnha.data.manifest import Benchmark, names_of
+from rnnha.data.subset import test_images
+from rnnha.experiments import Row
+from rnnha.files import DataError
+from rnnha.methods.base import Method
+from rnnha.profiles import Scale
 
 
-class Oracle:
-    """Distance 0 where all the known columns agree, else 1; ties are broken by the protocol.
+class Oracle(Method, name="oracle"):
+    """Distance 0 where all the row's columns agree, else 1; ties are broken by the protocol."""
 
-    labels: what can be known, one row an image, indexed by image name.
-    """
+    seeded = learns = False
 
-    def __init__(self, labels: pd.DataFrame, columns: Sequence[str]):
-        self.labels = labels
-        self.compare = oracle_distance(columns)
+    @classmethod
+    def settings(cls, row: Row, scale: Scale, train: pd.DataFrame) -> dict:
+        return {"columns": list(row.columns)}
 
     def fit(self, train: pd.DataFrame) -> list[dict]:
+        """Look the labels of the test images up; nothing is learned from `train`."""
+        self.labels = known_labels(self.run.benchmark)
         return []
 
     def distance(self, query: pd.DataFrame, gallery: pd.DataFrame) -> np.ndarray:
-        """float32 [Q, G]; the frames are manifest rows with the image's file name as `name`."""
         query, gallery = (frame.join(self.labels, on="name") for frame in (query, gallery))
-        return self.compare(query, gallery)
+        return agreement(query, gallery, self.run.row.columns)
+
+
+def known_labels(benchmark: Benchmark) -> pd.DataFrame:
+    """What the oracles know: model and paint, one row an image, indexed by image name.
+
+    Rendered sets have both in the side-car. Real ones have the coarse class and the colour.
+    """
+    if benchmark.side_car is not None:
+        return benchmark.side_car.drop_duplicates("image").set_index("image")[["model", "paint"]]
+    test = test_images(benchmark)
+    labels = pd.DataFrame({"model": test.coarse_id, "paint": test.color})
+    return labels.set_axis(names_of(test), axis=0)
+
+
+def agreement(query: pd.DataFrame, gallery: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
+    """0 where all `columns` of two rows agree, else 1; float32 [Q, G].
+
+    Raises DataError when the rows lack a column.
+    """
+    for column in columns:
+        if column not in query or column not in gallery:
+            raise DataError(
+                f"the images have no column {column!r}; an oracle of {', '.join(columns)} needs it "
+                "(rendered sets have a side-car)"
+            )
+    keys = pd.MultiIndex.from_frame(pd.concat([query, gallery])[list(columns)])
+    codes = keys.factorize()[0]
+    return (codes[: len(query), None] != codes[None, len(query) :]).astype(np.float32)

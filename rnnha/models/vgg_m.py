@@ -34,15 +34,23 @@ class VGGM(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(
             OrderedDict(
-                conv1=_convolution("conv1"), relu1=nn.ReLU(inplace=True),
-                norm1=LocalResponseNorm(96), pool1=_pooling(),
-                conv2=_convolution("conv2"), relu2=nn.ReLU(inplace=True),
-                norm2=LocalResponseNorm(256), pool2=_pooling(),
-                conv3=_convolution("conv3"), relu3=nn.ReLU(inplace=True),
-                conv4=_convolution("conv4"), relu4=nn.ReLU(inplace=True),
-                conv5=_convolution("conv5"), relu5=nn.ReLU(inplace=True), pool5=_pooling(),
+                conv1=_convolution("conv1"),
+                relu1=nn.ReLU(inplace=True),
+                norm1=LocalResponseNorm(96),
+                pool1=_pooling(),
+                conv2=_convolution("conv2"),
+                relu2=nn.ReLU(inplace=True),
+                norm2=LocalResponseNorm(256),
+                pool2=_pooling(),
+                conv3=_convolution("conv3"),
+                relu3=nn.ReLU(inplace=True),
+                conv4=_convolution("conv4"),
+                relu4=nn.ReLU(inplace=True),
+                conv5=_convolution("conv5"),
+                relu5=nn.ReLU(inplace=True),
+                pool5=_pooling(),
             )
-        )  # fmt: skip
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         return self.layers(images)
@@ -56,8 +64,9 @@ class LocalResponseNorm(nn.Module):
     (torch.nn.CrossMapLRN2d sums over wrong channels from the third one on.)
     """
 
-    def __init__(self, channels: int, n: int = 5, alpha: float = 5e-4, beta: float = 0.75,
-                 k: float = 2.0):  # fmt: skip
+    def __init__(
+        self, channels: int, n: int = 5, alpha: float = 5e-4, beta: float = 0.75, k: float = 2.0
+    ):
         super().__init__()
         self.beta = beta
         channel = torch.arange(channels)

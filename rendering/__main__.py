@@ -1,0 +1,68 @@
+"""`python -m rendering SET`: render a shipped set, or one image of it, anew."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from rnnha import paths
+
+SETS = ("rendered-veri", "rendered-vehicleid")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; an expected error is one clear line and exit code 1."""
+    options = _parser().parse_args(arguments)
+    try:
+        _render(options)
+    except KeyboardInterrupt:
+        print("rendering: interrupted; the same command goes on where it was", file=sys.stderr)
+        return 130
+    except (ValueError, RuntimeError, OSError) as error:
+        print(f"rendering: {error}", file=sys.stderr)
+        return 1
+    except KeyError as error:  # its text is the repr of the message
+        print(f"rendering: {error.args[0]}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m rendering",
+        description="Render a set, or one image of it, anew (needs mitsuba).",
+        epilog="Example:  python -m rendering rendered-veri --vehicle 12 --shot 3",
+    )
+    parser.add_argument("set", choices=SETS)
+    parser.add_argument("--out", type=Path, help="folder to write into (build/render/SET)")
+    parser.add_argument("--vehicle", type=int, help="only this vehicle")
+    parser.add_argument("--shot", type=int, help="only this image of the vehicle, counted from 0")
+    parser.add_argument("--limit", type=int, help="only so many images, spread over the set")
+    parser.add_argument("--workers", type=int, help="processes side by side (one a core)")
+    parser.add_argument("--audit", action="store_true", help="can it be solved without the cues?")
+    return parser
+
+
+def _render(options: argparse.Namespace) -> None:
+    from rendering import audit, dataset
+
+    if options.audit:
+        target = paths.RESULTS / "data_audit.csv"
+        table = audit.audit(options.set, paths.DATA / options.set, target)
+        print(table.to_string(index=False))
+        return
+    out = options.out or paths.ROOT / "build" / "render" / options.set
+    vehicles = None if options.vehicle is None else [options.vehicle]
+    print(
+        dataset.render(
+            options.set,
+            out,
+            vehicles=vehicles,
+            shot=options.shot,
+            limit=options.limit,
+            workers=options.workers,
+        )
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+"""The rendered sets packed as uncompressed tar archives with SHA-256 sums. Needs no renderer."""
+
+import tarfile
+from pathlib import Path
+
+from rendering.plan import VERSION
+from rnnha.data.archives import SUMS, read_sums
+from rnnha.paths import DATA, atomic, sha256
+
+
+def archive_name(name: str) -> str:
+    """File name of a set's archive."""
+    return f"{name}-v{VERSION}.tar"
+
+
+def pack(name: str, data: Path = DATA) -> Path:
+    """Write `<data>/<name>-v1.tar` from the folder `<data>/<name>` and note its sum.
+
+    The same files give the same bytes: members in order of their names, time, owner and group 0.
+    Query images equal gallery images and are stored as hard links. Raises FileNotFoundError
+    where the folder or its images.csv (written last) is absent.
+    """
+    data = Path(data)
+    folder, archive = data / name, data / archive_name(name)
+    if not (folder / "images.csv").is_file():
+        raise FileNotFoundError(f"{folder}: no finished set here (images.csv is absent); render it")
+    files = [p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")]
+    with atomic(archive) as temporary:
+        with tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as tar:
+            # queries last: a link must follow what it names
+            for path in sorted(files, key=lambda p: (p.parent.name == "image_query", p.as_posix())):
+                _add(tar, path, data)
+    _note_sum(archive)
+    return archive
+
+
+def _add(tar: tarfile.TarFile, path: Path, data: Path) -> None:
+    info = tarfile.TarInfo(path.relative_to(data).as_posix())
+    info.mode, info.mtime, info.size = 0o644, 0, path.stat().st_size
+    twin = path.parent.with_name("image_test") / path.name
+    if path.parent.name == "image_query" and twin.read_bytes() == path.read_bytes():
+        info.type, info.size = tarfile.LNKTYPE, 0
+        info.linkname = twin.relative_to(data).as_posix()
+        tar.addfile(info)
+        return
+    with path.open("rb") as stream:
+        tar.addfile(info, stream)
+
+
+def _note_sum(archive: Path) -> None:
+    sums = read_sums(archive.with_name(SUMS)) | {archive.name: sha256(archive)}
+    with atomic(archive.with_name(SUMS)) as temporary:
+        temporary.write_text("".join(f"{sums[name]}  {name}\n" for name in sorted(sums)))

@@ -1,0 +1,200 @@
+"""Render a set into its folder, shot by shot; a second call goes on where the first one stopped.
+
+Only `render` and `render_one` need mitsuba (the optional extra "render").
+"""
+
+import os
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from tqdm.auto import tqdm
+
+from rendering import labels
+from rendering.archive import pack
+from rendering.plan import generator, light, models, passage, plan, vehicles
+from rnnha.paths import atomic
+
+__all__ = ["pack", "plan", "render", "render_one"]
+
+NEIGHBOURS = 12  # different vehicles that the other traffic is drawn from
+
+
+@lru_cache(maxsize=NEIGHBOURS)
+def _neighbour_body(name: str, number: int):
+    everyone = list(vehicles(name).values())
+    return _make_body(name, everyone[number * len(everyone) // NEIGHBOURS], ())
+
+
+def _make_body(name: str, vehicle, cues):
+    from rendering import bodies, scene
+
+    return scene.Body(bodies.parts(models(name)[vehicle.model], vehicle, cues))
+
+
+@lru_cache(maxsize=2)
+def _body(name: str, vehicle_id: int, cues):
+    return _make_body(name, vehicles(name)[vehicle_id], cues)
+
+
+@lru_cache(maxsize=2)
+def _setting(name: str, vehicle_id: int, track: int, camera: int, cues):
+    from rendering import shot
+
+    def neighbour(rng):
+        return _neighbour_body(name, int(rng.integers(NEIGHBOURS)))
+
+    viewer, pose, rng = passage(name, vehicle_id, track, camera)
+    weather = light(rng)
+    return shot.stage(viewer, pose, weather, _body(name, vehicle_id, cues), neighbour, rng)
+
+
+def row(name: str, vehicle_id: int, shot: int) -> pd.Series:
+    """The plan's row of a shot; KeyError where the set has no such vehicle or shot."""
+    table = plan(name)
+    found = table[(table["vehicle_id"] == vehicle_id) & (table["shot"] == shot)]
+    if found.empty:
+        raise KeyError(f"{name} has no shot {shot} of vehicle {vehicle_id}")
+    return found.iloc[0]
+
+
+def _arguments(name: str, chosen, cues):
+    camera = 0 if pd.isna(chosen.camera) else int(chosen.camera)
+    vehicle_id = int(chosen.vehicle_id)
+    setting = _setting(name, vehicle_id, int(chosen.track), camera, cues)
+    rng = generator(name, vehicle_id, int(chosen.shot), 6)
+    return setting, _body(name, vehicle_id, cues), float(chosen.step), rng
+
+
+def render_one(name: str, vehicle_id: int, shot: int, cues=None, masks: bool = True):
+    """One shot, regenerated from set version, vehicle and shot: `shot.Pictures`.
+
+    cues: None for the vehicle's own, () for the vehicle without any; masks: render them too.
+    """
+    from rendering.shot import take
+
+    return take(*_arguments(name, row(name, vehicle_id, shot), cues), masks)
+
+
+def image_path(name: str, chosen) -> Path:
+    """Path of a shot's image inside the set's folder."""
+    if name == "rendered-veri":
+        part = "image_train" if chosen.split == "train" else "image_test"
+        return Path("VeRi", part, chosen.image)
+    return Path("VehicleID_V1.0", "image", chosen.image)
+
+
+def mask_path(kind: str, chosen) -> Path:
+    """Path of a test image's mask ("cues" or "vehicle") inside the set's folder."""
+    return Path("masks", kind, Path(chosen.image).with_suffix(".png").name)
+
+
+def _wanted(name: str, chosen) -> list[Path]:
+    paths = [image_path(name, chosen)]
+    if chosen.split == "test":
+        paths += [mask_path("cues", chosen), mask_path("vehicle", chosen)]
+    return paths
+
+
+def _render_vehicle(name: str, out: Path, vehicle_id: int, shots: list[int]) -> int:
+    """Render some shots of a vehicle; runs in a worker."""
+    from rendering.develop import save_jpeg
+
+    for shot in shots:
+        chosen = row(name, vehicle_id, shot)
+        pictures = render_one(name, vehicle_id, shot, masks=chosen.split == "test")
+        if chosen.split == "test":
+            for kind, mask in (("cues", pictures.cues), ("vehicle", pictures.vehicle)):
+                with atomic(out / mask_path(kind, chosen)) as temporary:
+                    Image.fromarray(mask).save(temporary, optimize=True)
+        with atomic(out / image_path(name, chosen)) as temporary:
+            save_jpeg(pictures.image, temporary)
+    return len(shots)
+
+
+def _start_worker() -> None:
+    import drjit
+
+    drjit.set_thread_count(1)  # two workers of one thread beat one worker of two
+
+
+def _chosen_shots(name: str, only: Iterable[int] | None, limit: int | None) -> pd.DataFrame:
+    shots = plan(name)
+    if only is not None:
+        only = set(only)
+        unknown = only - set(shots["vehicle_id"])
+        if unknown:
+            raise KeyError(f"{name} has no vehicle {sorted(unknown)}")
+        shots = shots[shots["vehicle_id"].isin(only)]
+    if limit is not None and limit < len(shots):
+        ids = shots["vehicle_id"].unique()
+        count = max(2, round(limit * len(ids) / len(shots)))
+        evenly = ids[np.linspace(0, len(ids) - 1, count).astype(int)]
+        shots = shots[shots["vehicle_id"].isin(evenly)]
+    return shots
+
+
+def render(
+    name: str,
+    out: Path,
+    *,
+    vehicles: Iterable[int] | None = None,
+    shot: int | None = None,
+    limit: int | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+) -> Path:
+    """Render a set into the folder `out` and write its label files, images.csv last.
+
+    vehicles: only these ids; shot: only this one of each; limit: about so many images, from
+    vehicles spread over the set. Finished images are kept, so that an interrupted call can be
+    repeated. workers: processes of one thread each, by default one per processor. Raises KeyError
+    for an unknown set, vehicle or shot.
+    """
+    out = Path(out)
+    shots = _chosen_shots(name, vehicles, limit)
+    if shot is not None:
+        shots = shots[shots["shot"] == shot]
+        if shots.empty:
+            raise KeyError(f"{name} has no shot {shot} of these vehicles")
+    missing = [
+        s
+        for s in shots.itertuples()
+        if not all((out / path).is_file() for path in _wanted(name, s))
+    ]
+    jobs: dict[int, list[int]] = {}
+    for s in missing:
+        jobs.setdefault(s.vehicle_id, []).append(s.shot)
+    done = len(shots) - len(missing)
+    with tqdm(total=len(shots), initial=done, unit="image", desc=name, disable=not progress) as bar:
+        if jobs:
+            _run(name, out, jobs, workers or os.cpu_count() or 1, bar)
+    if name == "rendered-veri":
+        _copy_queries(shots, out)
+    labels.write(name, shots, out)
+    return out
+
+
+def _run(name: str, out: Path, jobs: dict[int, list[int]], workers: int, bar) -> None:
+    # mitsuba must not be forked after its threads have started
+    context = get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
+    try:
+        futures = [pool.submit(_render_vehicle, name, out, v, shots) for v, shots in jobs.items()]
+        for future in as_completed(futures):
+            bar.update(future.result())
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _copy_queries(shots: pd.DataFrame, out: Path) -> None:
+    for image in shots.loc[shots["query"], "image"]:
+        target = out / "VeRi" / "image_query" / image
+        if not target.is_file():
+            with atomic(target) as temporary:
+                temporary.write_bytes((out / "VeRi" / "image_test" / image).read_bytes())

@@ -1,0 +1,202 @@
+"""The data sets that the project knows, one record each; `load` is the one way to any set."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from rnnha import paths
+from rnnha.data import csv_manifest, photographs, vehicleid, veri
+from rnnha.data.manifest import Benchmark, check_side_car, expect_counts
+from rnnha.files import DataError
+
+
+@dataclass(frozen=True)
+class Poster:
+    """The table of the paper's poster that a data set is shown in.
+
+    name: the poster's data set, "VeRi" or "VehicleID".
+    metrics: the table's; further: ours beside them, for the exploratory table.
+    protocol: by which our numbers in the table are scored.
+    sizes: our test lists, small to large, each with the poster's that stands beside it.
+    """
+
+    name: str
+    metrics: tuple[str, ...]
+    further: tuple[str, ...]
+    protocol: str
+    sizes: dict[str, str]
+
+    @property
+    def largest(self) -> str:
+        """The test list that a sentence or a figure is about."""
+        return list(self.sizes)[-1]
+
+
+def _veri() -> Poster:
+    further = ("mAP-trapezoid", "top10")
+    return Poster("VeRi", ("mAP", "top1", "top5"), further, "image-to-image", {"test": "test"})
+
+
+def _vehicleid(sizes: dict[str, str]) -> Poster:
+    return Poster("VehicleID", ("top1", "top5"), ("top10",), "vehicleid-10-draws", sizes)
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """All that the project knows of a data set before it is there.
+
+    folder: of its layout, below the data folder. layout: the module that reads it.
+    how_to_get: whom to ask, or which command fetches it; `{folder}` is where it goes.
+    poster: the table that it is shown in; None for a set that the paper has not.
+    trained_on: (images, vehicles, coarse classes) where even the label files are absent, from
+        the authors' own training lists. archive: the file in the repository that holds it.
+    """
+
+    name: str
+    title: str
+    folder: str
+    layout: ModuleType
+    how_to_get: str
+    poster: Poster | None = None
+    synthetic: bool = False
+    trained_on: tuple[int, int, int] | None = None
+    archive: str | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where it is expected."""
+        return paths.DATA / self.folder
+
+    @property
+    def place(self) -> str:
+        """Its name for headings, never without saying that it is synthetic."""
+        return f"{self.title}{' (rendered, synthetic)' if self.synthetic else ''}"
+
+    def get(self) -> str:
+        """One sentence: whom to ask, or which command fetches it."""
+        return self.how_to_get.format(folder=self.path)
+
+
+SETS = {
+    data_set.name: data_set
+    for data_set in (
+        DataSet(
+            "veri",
+            "VeRi-776",
+            "VeRi",
+            veri,
+            "VeRi-776 is given by its authors (Xinchen Liu et al., BUPT and JD) for research: ask "
+            "them by e-mail as https://vehiclereid.github.io/VeRi/ says",
+            poster=_veri(),
+            trained_on=(37_778, 576, 9),
+        ),
+        DataSet(
+            "vehicleid",
+            "VehicleID",
+            "VehicleID_V1.0",
+            vehicleid,
+            "VehicleID V1.0 is given by Peking University for research: send the request form of "
+            "the PKU VehicleID page to its authors",
+            poster=_vehicleid({size: size for size in ("800", "1600", "2400")}),
+            trained_on=(90_168, 10_309, 228),
+        ),
+        DataSet(
+            "photographs",
+            "Vehicle-Re-ID-Dataset",
+            "photographs",
+            photographs,
+            "it is free: git clone "
+            "https://github.com/Khoa-Nguyen-Truong/Vehicle-Re-ID-Dataset {folder}",
+        ),
+        DataSet(
+            "rendered-veri",
+            "Rendered-VeRi",
+            "rendered-veri/VeRi",
+            veri,
+            "it comes with the project: run `make data`",
+            poster=_veri(),
+            synthetic=True,
+            archive="rendered-veri-v1.tar",
+        ),
+        DataSet(
+            "rendered-vehicleid",
+            "Rendered-VehicleID",
+            "rendered-vehicleid/VehicleID_V1.0",
+            vehicleid,
+            "it comes with the project: run `make data`",
+            # The rendered test lists stand in for the poster's by their place, small to large.
+            poster=_vehicleid({"50": "800", "100": "1600", "200": "2400"}),
+            synthetic=True,
+            archive="rendered-vehicleid-v1.tar",
+        ),
+    )
+}
+#: The sets that have a table, in the order in which tables are written.
+TABLES = ("veri", "rendered-veri", "vehicleid", "rendered-vehicleid")
+
+
+def known(name: str) -> DataSet:
+    """The record of a data set; DataError with all names for an unknown one."""
+    if name not in SETS:
+        raise DataError(
+            f"{name}: no such data set; known are {', '.join(SETS)}, or a path to a .csv file"
+        )
+    return SETS[name]
+
+
+def with_table(name: str) -> DataSet:
+    """The record of a data set that the poster has a table for; KeyError for any other."""
+    if name not in TABLES:
+        raise KeyError(f"no table for {name!r}; there is one for {', '.join(TABLES)}")
+    return SETS[name]
+
+
+def title(name: str) -> str:
+    """A data set's name for headings; one's own sets are called by their files."""
+    return SETS[name].title if name in SETS else name
+
+
+def is_own(name: str | Path) -> bool:
+    """Whether this is the path of a manifest of one's own."""
+    return str(name).lower().endswith(".csv")
+
+
+def name_of(name: str | Path) -> str:
+    """What a set's results are kept under: its name, or for a manifest the file's.
+
+    Raises DataError for an unknown name, and for a manifest whose name cannot be kept apart.
+    """
+    if not is_own(name):
+        return known(str(name)).name
+    own = csv_manifest.name_of(Path(name))
+    if any(own == taken or own.startswith(f"{taken}-holdout") for taken in SETS):
+        raise DataError(
+            f"{name}: a manifest of this name would be taken for the data set {own}; rename the "
+            f"file, to my-{own}.csv for instance"
+        )
+    return own
+
+
+def load(name: str | Path, root: str | Path | None = None) -> Benchmark:
+    """Read and check a data set: a name of `SETS`, or the path of a CSV manifest of one's own.
+
+    root: folder of its layout; by default the place that its record gives.
+    Raises DataError: unknown name, folder absent (says whom to ask), files or labels missing,
+    counts other than published.
+    """
+    if is_own(name):
+        name_of(name)
+        return csv_manifest.read(Path(name))
+    data_set = known(str(name))
+    folder = Path(root).expanduser() if root is not None else data_set.path
+    if not folder.is_dir():
+        raise DataError(
+            f"{name}: no folder {folder}. {data_set.get()}. "
+            "The folder goes there, or elsewhere if RNNHA_DATA names the folder that holds it"
+        )
+    benchmark = data_set.layout.read(folder.resolve(), data_set.name, data_set.synthetic)
+    if benchmark.synthetic:
+        check_side_car(benchmark)
+    else:
+        expect_counts(benchmark, data_set.layout.counts(benchmark.root))
+    return benchmark

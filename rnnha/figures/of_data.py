@@ -1,0 +1,192 @@
+"""What a data set holds, and what coarse-to-fine means, in pictures and small tables."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from rnnha.data.manifest import Benchmark
+from rnnha.figures import plots
+from rnnha.images.decode import pixels, read_mask
+from rnnha.runs.outcome import Outcome, test_table
+
+
+def sheet(
+    pictures: Sequence[NDArray[np.uint8]], titles: Sequence[str], title: str = "", columns: int = 6
+) -> Figure:
+    """A contact sheet of images uint8 [H, W, 3], each with its title, row after row."""
+    columns = min(columns, len(pictures))
+    rows = -(-len(pictures) // columns)
+    figure = Figure(figsize=(1.9 * columns, 1.85 * rows + 0.5), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for ax in grid.flat:
+        ax.set_axis_off()
+    for ax, picture, label in zip(grid.flat, pictures, titles, strict=False):
+        ax.imshow(picture)
+        ax.set_title(label, fontsize=9)
+    figure.suptitle(title)
+    return figure
+
+
+# --- a data set ---------------------------------------------------------------------------------
+
+
+def summary(benchmark: Benchmark) -> pd.DataFrame:
+    """One row a split: how many images, vehicles, cameras, tracks, coarse classes, and labels."""
+    rows = benchmark.manifest.groupby("split", sort=False)
+    return pd.DataFrame(
+        {
+            "images": rows.size(),
+            "vehicles": rows["vehicle_id"].nunique(),
+            "images a vehicle": (rows.size() / rows["vehicle_id"].nunique()).round(1),
+            "cameras": rows["camera_id"].nunique(),
+            "tracks": rows["track_id"].nunique(),
+            "coarse classes": rows["coarse_id"].nunique(),
+            "images without coarse label": rows["coarse_id"].agg(lambda ids: int(ids.isna().sum())),
+        }
+    )
+
+
+def types(benchmark: Benchmark) -> pd.DataFrame:
+    """Vehicles of each type in each split; types in the order of their frequency."""
+    vehicles = benchmark.manifest.drop_duplicates(["split", "vehicle_id"])
+    table = pd.crosstab(vehicles["type"].fillna("unknown"), vehicles["split"])
+    return table.loc[table.sum(axis=1).sort_values(ascending=False, kind="stable").index]
+
+
+def cue_counts(benchmark: Benchmark) -> pd.DataFrame:
+    """How many vehicles of a rendered set carry each kind of cue, and the share that does."""
+    vehicles = benchmark.side_car.drop_duplicates("vehicle_id")
+    counts = vehicles["cues"].str.split(";").explode().value_counts()
+    share = (100 * counts / len(vehicles)).round(1)
+    return pd.DataFrame({"vehicles": counts, "percent of all": share})
+
+
+def one_of_each(benchmark: Benchmark, column: str, seed: int = 0, limit: int = 18) -> Figure:
+    """One test image for each value of a column (type, model, camera_id...), chosen by chance.
+
+    Models are shown from the same side. KeyError for a column that the set does not have, and
+    ValueError where no image has a value in it.
+    """
+    images = test_table(benchmark).dropna(subset=column)
+    if images.empty:
+        raise ValueError(f"{benchmark.name}: no test image has a {column}")
+    if column == "model":
+        images = images[images["view"] == images["view"].value_counts().index[0]]
+    chosen = images.sample(frac=1, random_state=seed).drop_duplicates(column).sort_values(column)
+    chosen = chosen.iloc[np.unique(np.linspace(0, len(chosen) - 1, limit).astype(int))]
+    return sheet(
+        [pixels(p) for p in chosen["path"]],
+        chosen[column].astype(str),
+        f"{benchmark.name}: one image of each {column.removesuffix('_id')}",
+    )
+
+
+def one_vehicle(benchmark: Benchmark, seed: int = 0, limit: int = 12) -> Figure:
+    """All test images of one vehicle, chosen by chance among those with the most images."""
+    images = test_table(benchmark)
+    counts = images["vehicle_id"].value_counts()
+    vehicle = np.random.default_rng(seed).choice(np.sort(counts.index[counts == counts.max()]))
+    own = images[images["vehicle_id"] == vehicle].sort_values(["camera_id", "path"])[:limit]
+    titles = own["camera_id"].map(lambda camera: "" if pd.isna(camera) else f"camera {camera}")
+    return sheet([pixels(p) for p in own["path"]], titles, f"{benchmark.name}: vehicle {vehicle}")
+
+
+def masked(benchmark: Benchmark, names: Sequence[str]) -> Figure:
+    """Test images of a rendered set, each above its cue mask and its vehicle mask."""
+    images = test_table(benchmark).loc[list(names)]
+    pictures, titles = [pixels(p) for p in images["path"]], [f"{v}" for v in images["vehicle_id"]]
+    originals = list(pictures)
+    for kind in ("cues", "vehicle"):
+        for path, original in zip(images["path"], originals, strict=True):
+            pictures.append(plots.mask_overlay(original, read_mask(benchmark.mask(path, kind))))
+            titles.append(kind)
+    return sheet(pictures, titles, f"{benchmark.name}: images and masks", columns=len(images))
+
+
+# --- coarse to fine -----------------------------------------------------------------------------
+
+
+def twins(benchmark: Benchmark, count: int = 4, seed: int = 0) -> list[str]:
+    """Names of images of `count` vehicles that share model, paint and view, each with a cue.
+
+    Chosen by chance among all such groups of a rendered set; ValueError where there is none.
+    """
+    images = test_table(benchmark)
+    groups = [
+        group
+        for _, group in images.groupby(["model", "paint", "view"])
+        if group["vehicle_id"].nunique() >= count
+    ]
+    rng = np.random.default_rng(seed)
+    for place in rng.permutation(len(groups)):
+        group = groups[place].sort_index()
+        seen = [mask_share(benchmark, path) > 0 for path in group["path"]]
+        chosen = group[seen].drop_duplicates("vehicle_id")
+        if len(chosen) >= count:
+            return chosen.index[:count].tolist()
+    raise ValueError(
+        f"{benchmark.name}: no {count} vehicles of one model, paint and view that "
+        "all show a cue; ask for fewer"
+    )
+
+
+def mask_share(benchmark: Benchmark, path: str, kind: str = "cues") -> float:
+    """Share of a test image that its mask covers, 0..1."""
+    return float(read_mask(benchmark.mask(path, kind)).mean())
+
+
+def plain(benchmark: Benchmark, names: Sequence[str], title: str = "") -> Figure:
+    """Test images by name, each with its vehicle's number."""
+    images = test_table(benchmark).loc[list(names)]
+    titles = [f"vehicle {v}" for v in images["vehicle_id"]]
+    return sheet([pixels(p) for p in images["path"]], titles, title)
+
+
+def nearest(outcome: Outcome, name: str, by: str, count: int = 5) -> Figure:
+    """An image and the gallery images that one of the network's two states finds nearest."""
+    found = outcome.nearest(name, count, by)
+    captions = found["vehicle_id"].map(lambda vehicle: f"vehicle {vehicle}")
+    if "model" in found:
+        captions = captions + "\n" + found["model"] + "\n" + found["paint"]
+    query = pixels(outcome.images.loc[name, "path"])
+    return plots.retrieval_strip(
+        query,
+        [pixels(p) for p in found["path"]],
+        found["right"],
+        captions,
+        f"nearest by {by}, {outcome.title}",
+    )
+
+
+def agreement(outcome: Outcome, limit: int = 300, seed: int = 0) -> pd.DataFrame:
+    """How often the nearest gallery image agrees with the query, in percent, by o1 and by o2.
+
+    Rows: the states, and "a random image". Columns: same type, and for rendered sets model, model
+    and paint; same vehicle. Over at most `limit` queries, drawn by chance.
+    """
+    queries = outcome.images[outcome.images["query"]]
+    queries = queries.sample(min(limit, len(queries)), random_state=seed)
+    labels = {
+        "same type": ["type"],
+        "same model": ["model"],
+        "same model and paint": ["model", "paint"],
+        "same vehicle": ["vehicle_id"],
+    }
+    labels = {
+        title: columns for title, columns in labels.items() if set(columns) <= set(queries.columns)
+    }
+    rows = {by: [] for by in (*outcome.vectors, "a random image")}
+    for name, query in queries.iterrows():
+        ranked = {by: outcome.nearest(name, len(outcome.images), by) for by in outcome.vectors}
+        ranked["a random image"] = next(iter(ranked.values()))
+        for by, found in ranked.items():
+            found = found if by == "a random image" else found.head(1)
+            rows[by].append(
+                [100 * (found[c] == query[c]).all(axis=1).mean() for c in labels.values()]
+            )
+    return pd.DataFrame(
+        {by: np.mean(shares, axis=0) for by, shares in rows.items()}, index=list(labels)
+    ).T.round(1)

@@ -1,0 +1,225 @@
+"""The figures of a data set, from finished runs to PNG files."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+
+from rnnha import methods
+from rnnha.data import sets
+from rnnha.data.manifest import names_of
+from rnnha.data.subset import test_images
+from rnnha.experiments import row
+from rnnha.figures import plots
+from rnnha.paths import atomic
+from rnnha.runs.folder import finished
+from rnnha.runs.results import Results, history, table_rows, vehicles
+from rnnha.scoring import ranking
+from rnnha.scoring.intervals import interval
+from rnnha.tables import differences
+from rnnha.tables.pages import label
+
+RANKS = 20
+# As many models as the palette has colours that differ well, and vehicles that fit in a look.
+MODELS, VEHICLES = 6, 6
+
+
+def drawn(results: Results) -> dict[str, Figure]:
+    """All figures that these runs allow, by name.
+
+    That of the embeddings needs those of a run, which are local: from the committed reference it
+    is left out.
+    """
+    made = {
+        "cmc": cmc,
+        "training": training,
+        "types": types,
+        "differences": forest,
+        "embeddings": embeddings,
+    }
+    figures = {name: make(results) for name, make in made.items()}
+    return {name: figure for name, figure in figures.items() if figure is not None}
+
+
+def figures(results: Results, folder: Path) -> list[Path]:
+    """Save `drawn` as <dataset>-<name>.png; return their paths.
+
+    Equal results give equal bytes under one matplotlib version.
+    """
+    return [
+        save(figure, Path(folder) / f"{results.dataset}-{name}.png")
+        for name, figure in drawn(results).items()
+    ]
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Save a figure as PNG, by rename and without a version stamp; return the path."""
+    with atomic(path) as temporary:
+        figure.savefig(temporary, dpi=120, metadata={"Software": None})
+    return path
+
+
+def _title(results: Results, text: str) -> str:
+    return f"{results.data_set.place}: {text}"
+
+
+def palette(results: Results) -> plots.Palette:
+    """The colour of each row, the same in all figures of a data set: those that are built, their
+    stages 0, and those trained on another set."""
+    built = [row(slug) for slug, _, kind in results.rows if kind != "cross"]
+    built = [r for r in built if r.method]
+    stages = filter(None, map(methods.stage0_of, built))
+    further = [title for _, title, kind in results.rows if kind == "cross"]
+    return plots.colours(list(dict.fromkeys([*(r.title for r in (*built, *stages)), *further])))
+
+
+def cmc(results: Results) -> Figure | None:
+    """CMC curves of all rows, by the table's protocol on its largest test list."""
+    poster, curves, dashed = results.poster, {}, []
+    size = poster.largest
+    for slug, title, kind in table_rows(results.dataset):
+        ranks = results.by_seed(slug, poster.protocol, size, "first_rank")
+        if ranks is None:
+            continue
+        curves[title] = 100 * ranking.cmc(ranks.to_numpy(int).ravel(), RANKS)
+        dashed += [title] * (kind == "control")
+    size = "" if size == "test" else f", {size} vehicles"
+    title = _title(results, f"CMC ({poster.protocol}{size}), mean over seeds")
+    return plots.cmc_curves(curves, title, dashed, palette(results)) if curves else None
+
+
+def training(results: Results) -> Figure | None:
+    """Loss and train accuracy of the rows that are trained."""
+    titles = {slug: title for slug, title, _ in table_rows(results.dataset)}
+    titles |= {
+        stage0.slug: stage0.title for stage0 in map(methods.stage0_of, map(row, titles)) if stage0
+    }
+    frame = history(results.source, results.dataset, titles)
+    title = _title(results, "training, mean ± sd over seeds")
+    return plots.training_curves(frame, title, palette(results)) if len(frame) else None
+
+
+def types(results: Results) -> Figure | None:
+    """The table's first metric within each vehicle type, the paper's rows (exploratory)."""
+    poster, known = results.poster, vehicles(results.dataset, results.source)
+    if known is None:
+        return None
+    type_of = known.set_index("vehicle_id")["type"]
+    size, metric, rows = poster.largest, poster.metrics[0], []
+    for slug, title, kind in table_rows(results.dataset):
+        table = results.by_seed(slug, poster.protocol, size, metric)
+        if kind != "paper" or table is None:
+            continue
+        ids = table.index.get_level_values("vehicle_id")
+        for name, part in table.mean(axis=1).groupby(ids.map(type_of)):
+            owners = part.index.get_level_values("vehicle_id").to_numpy()
+            found = interval(part.to_numpy(), owners)
+            rows.append(
+                {
+                    "type": name,
+                    "method": title,
+                    "n_vehicles": found.n_vehicles,
+                    "ours": found.estimate,
+                    "ci_low": found.low,
+                    "ci_high": found.high,
+                }
+            )
+    if not rows:
+        return None
+    title = _title(results, f"{label(metric)} by vehicle type, gallery of all types")
+    return plots.per_type(pd.DataFrame(rows), title, f"{label(metric)}, %", palette(results))
+
+
+def forest(results: Results) -> Figure | None:
+    """Differences by the first metric and the table's protocol, with all embeddings and views: the
+    primary one in colour, all others exploratory. (The exploratory table has all protocols.)"""
+    poster, rows = results.poster, []
+    for d in differences.differences(results):
+        if d.metric == poster.metrics[0] and d.protocol.startswith(poster.protocol):
+            size = "" if d.test_size == "test" else f", {d.test_size} vehicles"
+            rows.append(
+                {
+                    "label": f"minus {row(d.minus).title}, {d.protocol}{size}",
+                    "difference": d.value,
+                    "ci_low": d.low,
+                    "ci_high": d.high,
+                    "primary": d.primary,
+                }
+            )
+    kind = (
+        "exploratory"
+        if not any(r["primary"] for r in rows)
+        else ("exploratory, but for the row in bold")
+    )
+    title = _title(
+        results,
+        f"{row(differences.SUBJECT).title} minus other rows,\n{label(poster.metrics[0])} ({kind})",
+    )
+    return plots.forest(pd.DataFrame(rows), title) if rows else None
+
+
+def embeddings(
+    results: Results, experiment: str = differences.SUBJECT, seed: int | None = None
+) -> Figure | None:
+    """o1 and o2 of a row in two dimensions: coarse first, fine second. seed: None, the lowest.
+
+    The MODELS models with the most test vehicles, VEHICLES vehicles of each, all their images.
+    """
+    folders = finished(results.source, results.dataset, experiment)
+    stored = [
+        arrays
+        for number, folder in folders.items()
+        if seed in (None, number) and (arrays := folder.embeddings()) is not None
+    ]
+    if not stored or (known := image_labels(results.dataset)) is None:
+        return None
+    stored = stored[0]
+    known = known.set_index("image").loc[stored["names"]].reset_index()
+    chosen = _few(known)
+    planes = {
+        name: plane(stored[key][chosen.index])
+        for key, name in (("o1", "o1, after the coarse step"), ("o2", "o2, after the fine step"))
+    }
+    title = _title(
+        results,
+        f"{row(experiment).title}, t-SNE of "
+        f"{len(chosen)} test images, {chosen['vehicle_id'].nunique()} vehicles",
+    )
+    return plots.embedding_maps(planes, chosen["model"], chosen["vehicle_id"], title)
+
+
+def _few(known: pd.DataFrame) -> pd.DataFrame:
+    """The images to show, sorted by model and vehicle; the index stays the image's place."""
+    owners = known[["model", "vehicle_id"]].drop_duplicates().sort_values(["model", "vehicle_id"])
+    counts = owners.groupby("model").size().sort_values(ascending=False, kind="stable")
+    owners = owners[owners["model"].isin(counts.index[:MODELS])].groupby("model").head(VEHICLES)
+    chosen = known[known["vehicle_id"].isin(owners["vehicle_id"])]
+    return chosen.sort_values(["model", "vehicle_id"], kind="stable")
+
+
+def plane(vectors: np.ndarray) -> np.ndarray:
+    """Embeddings [N, D] -> [N, 2]: unit length, PCA to at most 50, then exact t-SNE, seeded."""
+    unit = ranking.unit(vectors)
+    reduced = PCA(min(50, *unit.shape), svd_solver="full").fit_transform(unit)
+    perplexity = min(20, (len(unit) - 1) / 3)
+    return TSNE(perplexity=perplexity, init="pca", method="exact", random_state=0).fit_transform(
+        reduced
+    )
+
+
+def image_labels(dataset: str) -> pd.DataFrame | None:
+    """image, vehicle_id, model of the test images (the coarse class where there is no model);
+    None where the data set is not on this machine."""
+    if not sets.known(dataset).path.is_dir():
+        return None
+    found = sets.load(dataset)
+    test = test_images(found)
+    labels = pd.DataFrame(
+        {"image": names_of(test), "vehicle_id": test["vehicle_id"], "model": test["coarse_id"]}
+    )
+    if found.side_car is None:
+        return labels
+    return labels.drop(columns="model").merge(found.side_car[["image", "model"]], on="image")

@@ -1,0 +1,21 @@
+"""Two pictures side by side, as `rnnha compare` shows them."""
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from rnnha.figures import plots
+from rnnha.paths import atomic
+from rnnha.runs.compare import Pair
+
+
+def figure(pair: Pair) -> Figure:
+    """Both pictures with their attention maps."""
+    (a, b), (map_a, map_b) = pair.images, pair.attention
+    return plots.pair_figure(a, map_a, b, map_b, pair.text)
+
+
+def save(pair: Pair, path: Path) -> None:
+    """Save `figure`; the suffix decides the format."""
+    with atomic(path) as temporary:
+        figure(pair).savefig(temporary, dpi=120)

@@ -1,0 +1,399 @@
+"""Figures from arrays and data frames: nothing here knows of files, runs or data sets.
+
+Every function returns a matplotlib `Figure` without pyplot's state, so a notebook shows it once, as
+the last value of a cell, and a script saves it without a display. Colours are seaborn's
+colour-blind-safe palette; where colour says something (right or wrong), a sign says it too.
+
+Images are uint8 [H, W, 3]; attention and Grad-CAM maps are float [h, w] on the network's own grid,
+not negative, and are drawn bilinearly enlarged.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from PIL import Image
+
+PALETTE = sns.color_palette("colorblind", 10)
+RIGHT, WRONG, CUE = PALETTE[2], PALETTE[3], PALETTE[3]
+GREY = "0.35"
+
+
+class Drawing(Figure):
+    """A figure that a notebook shows although pyplot does not know it."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = BytesIO()
+        self.savefig(buffer, format="png")
+        return buffer.getvalue()
+
+
+@contextmanager
+def _style(grid: bool = True) -> Iterator[None]:
+    """Readable sizes for a page-wide figure, whatever style the caller has set."""
+    style = sns.axes_style("whitegrid" if grid else "white")
+    with mpl.rc_context({**style, **sns.plotting_context("notebook"), "figure.dpi": 110}):
+        yield
+
+
+Palette = dict[str, tuple[float, float, float]]
+
+
+def colours(names: Sequence[str]) -> Palette:
+    """One colour a name, in order: ten that all eyes tell apart, then darker and lighter ones."""
+    darker = [tuple(0.55 * channel for channel in colour) for colour in PALETTE]
+    lighter = [tuple(0.5 + 0.5 * channel for channel in colour) for colour in PALETTE]
+    further = sns.husl_palette(max(0, len(names) - 30), s=0.6)
+    return dict(zip(names, [*PALETTE, *darker, *lighter, *further], strict=False))
+
+
+# --- numbers ------------------------------------------------------------------------------------
+
+
+def cmc_curves(
+    curves: dict[str, np.ndarray],
+    title: str,
+    dashed: Sequence[str] = (),
+    palette: Palette | None = None,
+) -> Figure:
+    """CMC curves: `curves[name]` float [ranks], in percent; names in `dashed` are drawn dashed."""
+    palette = palette or colours(list(curves))
+    with _style():
+        figure = Drawing(figsize=(9.5, 5), layout="constrained")
+        ax = figure.subplots()
+        for name, values in curves.items():
+            ranks = np.arange(1, len(values) + 1)
+            ax.plot(
+                ranks,
+                values,
+                "--" if name in dashed else "-",
+                color=palette[name],
+                marker="o",
+                markersize=3,
+                label=name,
+            )
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.set(xlabel="rank k", ylabel="queries with a right match in the first k, %")
+        _legend_beside(ax)
+        figure.suptitle(title, fontsize=12)
+    return figure
+
+
+def training_curves(history: pd.DataFrame, title: str, palette: Palette | None = None) -> Figure:
+    """Loss and training accuracy of both heads over all epochs of all stages.
+
+    `history` has columns method, seed, step (epochs counted through the stages), stage and
+    coarse_loss, fine_loss (nats), coarse_accuracy, fine_accuracy (percent); a head that a stage
+    does not train is NaN there. Lines are means over seeds, bands one standard deviation. A dotted
+    vertical stands where a next stage begins.
+    """
+    panels = {
+        "coarse_loss": "loss, coarse head",
+        "fine_loss": "loss, fine head",
+        "coarse_accuracy": "train accuracy, coarse head, %",
+        "fine_accuracy": "train accuracy, fine head, %",
+    }
+    names = list(history["method"].unique())
+    palette = {name: (palette or colours(names))[name] for name in names}
+    # Where a stage begins: the first step of each stage but the first.
+    changes = sorted(history.groupby("stage")["step"].min())[1:]
+    with _style():
+        figure = Drawing(figsize=(11, 7), layout="constrained")
+        for ax, (column, label) in zip(
+            figure.subplots(2, 2, sharex=True).flat, panels.items(), strict=True
+        ):
+            shown = history.dropna(subset=column)
+            if len(shown):  # a network without a coarse head has no such curve
+                sns.lineplot(
+                    shown,
+                    x="step",
+                    y=column,
+                    hue="method",
+                    hue_order=list(palette),
+                    palette=palette,
+                    errorbar="sd",
+                    ax=ax,
+                    legend=False,
+                )
+            for change in changes:
+                ax.axvline(change - 0.5, color=GREY, linestyle=":", linewidth=1)
+            ax.set(xlabel="epoch, stages one after the other", ylabel=label)
+            ax.xaxis.get_major_locator().set_params(integer=True)
+        handles = [Line2D([], [], color=colour, label=name) for name, colour in palette.items()]
+        figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
+        figure.suptitle(title)
+    return figure
+
+
+def per_type(
+    values: pd.DataFrame, title: str, ylabel: str = "mAP, %", palette: Palette | None = None
+) -> Figure:
+    """One group a vehicle type, one mark a method, bars = 95 % interval.
+
+    `values`: columns type, method, n_vehicles, ours, ci_low, ci_high (percent).
+    """
+    types, methods = list(values["type"].unique()), list(values["method"].unique())
+    counts = values.groupby("type")["n_vehicles"].first()
+    offsets = np.linspace(-0.32, 0.32, len(methods)) if len(methods) > 1 else np.zeros(1)
+    with _style():
+        figure = Drawing(figsize=(max(7, 1.25 * len(types) + 2.5), 5), layout="constrained")
+        ax = figure.subplots()
+        palette = palette or colours(methods)
+        for method, offset in zip(methods, offsets, strict=True):
+            rows = values[values["method"] == method].set_index("type").reindex(types)
+            spread = np.stack([rows["ours"] - rows["ci_low"], rows["ci_high"] - rows["ours"]])
+            ax.errorbar(
+                np.arange(len(types)) + offset,
+                rows["ours"],
+                spread,
+                fmt="o",
+                markersize=5,
+                elinewidth=1.3,
+                color=palette[method],
+                label=method,
+            )
+        ax.set_xticks(range(len(types)), [f"{t}\n{counts[t]} vehicles" for t in types])
+        ax.set_xlim(-0.5, len(types) - 0.5)
+        ax.grid(False, axis="x")
+        for edge in np.arange(len(types) - 1) + 0.5:
+            ax.axvline(edge, color="0.85", linewidth=1)
+        ax.set(ylabel=ylabel, title=title)
+        _legend_beside(ax)
+    return figure
+
+
+def forest(differences: pd.DataFrame, title: str) -> Figure:
+    """Differences with their 95 % intervals around a line at 0, the primary one in colour.
+
+    `differences`: columns label, difference, ci_low, ci_high (percentage points), primary (bool);
+    drawn from top to bottom in the order given.
+    """
+    with _style():
+        figure = Drawing(figsize=(11, 1.6 + 0.42 * len(differences)), layout="constrained")
+        ax = figure.subplots()
+        for y, row in enumerate(differences.itertuples()):
+            colour = PALETTE[3] if row.primary else PALETTE[0]
+            ax.errorbar(
+                row.difference,
+                y,
+                color=colour,
+                fmt="D" if row.primary else "o",
+                capsize=3,
+                xerr=[[row.difference - row.ci_low], [row.ci_high - row.difference]],
+            )
+            ax.annotate(
+                f"{row.difference:+.1f} [{row.ci_low:+.1f}, {row.ci_high:+.1f}]",
+                (1.01, y),
+                xycoords=("axes fraction", "data"),
+                va="center",
+                color=colour,
+                fontsize=10,
+            )
+        ax.axvline(0, color=GREY, linewidth=1.2)
+        ax.set_yticks(range(len(differences)), differences["label"])
+        for text, primary in zip(ax.get_yticklabels(), differences["primary"], strict=True):
+            text.set_fontweight("bold" if primary else "normal")
+        ax.set_ylim(len(differences) - 0.4, -0.6)
+        ax.set(xlabel="difference, percentage points, with 95 % interval over test vehicles")
+        figure.suptitle(title)
+    return figure
+
+
+def embedding_maps(
+    planes: dict[str, np.ndarray], model: Sequence, vehicle: Sequence, title: str
+) -> Figure:
+    """Points of several embeddings in two dimensions, a row each: by model, then by vehicle.
+
+    `planes[name]`: float [N, 2]; `model` and `vehicle`: N labels. At most 10 models can be told
+    apart. Vehicles take colour and mark in turn, so that neighbours in the list differ; there are
+    too many for a legend.
+    """
+    model, vehicle = np.asarray(model), np.asarray(vehicle)
+    with _style(grid=False):
+        figure = Drawing(figsize=(11, 5 * len(planes) + 0.6), layout="constrained")
+        grid = figure.subplots(len(planes), 2, squeeze=False)
+        for axes, (name, points) in zip(grid, planes.items(), strict=True):
+            for ax, labels, kind in zip(axes, (model, vehicle), ("model", "vehicle"), strict=True):
+                _scatter(ax, points, labels)
+                ax.set_title(f"{name}, coloured by {kind}", fontsize=12)
+                ax.set(xticks=[], yticks=[])
+                ax.set_aspect("equal", adjustable="datalim")
+        handles, labels = grid[0, 0].get_legend_handles_labels()
+        figure.legend(
+            handles, labels, loc="outside lower center", ncols=5, frameon=False, title="model"
+        )
+        figure.suptitle(title)
+    return figure
+
+
+def _scatter(ax: Axes, points: np.ndarray, labels: np.ndarray) -> None:
+    marks = "o^sDvPX*"
+    for i, label in enumerate(dict.fromkeys(labels)):
+        chosen = points[labels == label]
+        ax.scatter(
+            *chosen.T,
+            s=34,
+            color=PALETTE[i % 10],
+            marker=marks[i // 10 % len(marks)],
+            edgecolor="white",
+            linewidth=0.5,
+            label=str(label),
+        )
+
+
+def _legend_beside(ax: Axes) -> None:
+    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0, frameon=False)
+
+
+# --- pictures -----------------------------------------------------------------------------------
+
+
+def overlay(image: np.ndarray, heat: np.ndarray, strength: float = 0.75) -> np.ndarray:
+    """Lay a map over an image: (1 - s·t) · image + s·t · colour(t).
+
+    image uint8 [H, W, 3], heat float [h, w] ≥ 0 of any size, strength s in [0, 1]; returns uint8
+    [H, W, 3]. t = heat / its maximum, or / twice its mean where that is more: two maps compare in
+    shape, not in height, and a uniform one covers all alike at half the scale, t = 1/2. Where
+    the map is 0 the image stays as it is. Raises ValueError for other shapes or values.
+    """
+    _check_image(image)
+    heat = np.asarray(heat, dtype=np.float32)
+    if heat.ndim != 2 or not np.isfinite(heat).all() or (heat < 0).any():
+        raise ValueError(f"a map must be finite, not negative and [h, w]; found {heat.shape}")
+    if not 0 <= strength <= 1:
+        raise ValueError(f"strength must lie in [0, 1]; found {strength}")
+    height, width = image.shape[:2]
+    large = np.asarray(Image.fromarray(heat).resize((width, height), Image.Resampling.BILINEAR))
+    top = max(heat.max(), 2 * heat.mean(), np.finfo(np.float32).tiny)
+    share = np.clip(large / top, 0, 1)
+    colour = mpl.colormaps["inferno"](share)[..., :3] * 255
+    alpha = strength * share[..., None]
+    return np.rint((1 - alpha) * image + alpha * colour).astype(np.uint8)
+
+
+def mask_overlay(image: np.ndarray, mask: np.ndarray, strength: float = 0.85) -> np.ndarray:
+    """Tint the masked pixels and grey the rest; image uint8 [H, W, 3], mask bool [H, W]."""
+    _check_image(image)
+    mask = np.asarray(mask, dtype=bool)
+    if mask.shape != image.shape[:2]:
+        raise ValueError(f"mask {mask.shape} does not fit the image {image.shape[:2]}")
+    grey = np.repeat(image.mean(axis=2, keepdims=True), 3, axis=2)
+    tinted = (1 - strength) * image + strength * 255 * np.asarray(CUE)
+    return np.rint(np.where(mask[..., None], tinted, grey)).astype(np.uint8)
+
+
+def attention_grid(
+    images: Sequence[np.ndarray],
+    maps: Sequence[np.ndarray],
+    title: str = "",
+    *,
+    cams: Sequence[np.ndarray] | None = None,
+    masks: Sequence[np.ndarray] | None = None,
+    titles: Sequence[str] | None = None,
+    strength: float = 0.75,
+    columns: int = 6,
+) -> Figure:
+    """Images with the map of step 2 over them; below, if given, Grad-CAM and the cue masks.
+
+    All sequences have one entry an image; more than `columns` images go on in further blocks of
+    rows. Raises ValueError where the lengths differ.
+    """
+    rows = {
+        "image": list(images),
+        "attention": [overlay(i, m, strength) for i, m in zip(images, maps, strict=True)],
+    }
+    if cams is not None:
+        rows["Grad-CAM"] = [overlay(i, c, strength) for i, c in zip(images, cams, strict=True)]
+    if masks is not None:
+        rows["cue mask"] = [mask_overlay(i, m) for i, m in zip(images, masks, strict=True)]
+    if not images:
+        raise ValueError("attention_grid needs at least one image")
+    columns = min(columns, len(images))
+    blocks = -(-len(images) // columns)
+    with _style(grid=False):
+        size = (1.75 * columns + 0.6, 1.75 * len(rows) * blocks + 0.5 * blocks + 0.4)
+        figure = Drawing(figsize=size, layout="constrained")
+        grid = figure.subplots(blocks * len(rows), columns, squeeze=False)
+        for ax in grid.flat:
+            ax.set_axis_off()
+        for r, (name, pictures) in enumerate(rows.items()):
+            for i, picture in enumerate(pictures):
+                ax = grid[i // columns * len(rows) + r, i % columns]
+                _show(ax, picture)
+                if r == 0 and titles is not None:
+                    ax.set_title(titles[i], fontsize=9)
+                if i % columns == 0:
+                    ax.set_ylabel(name, fontsize=11)
+        figure.suptitle(title)
+    return figure
+
+
+def retrieval_strip(
+    query: np.ndarray,
+    gallery: Sequence[np.ndarray],
+    right: Sequence[bool],
+    captions: Sequence[str] | None = None,
+    title: str = "",
+) -> Figure:
+    """A query and its nearest gallery images, framed: ✓ right vehicle, ✗ another one."""
+    captions = [""] * len(gallery) if captions is None else captions
+    with _style(grid=False):
+        count = len(gallery) + 1
+        figure = Drawing(figsize=(1.95 * count, 2.75), layout="constrained")
+        axes = figure.subplots(1, count, squeeze=False)[0]
+        _show(axes[0], query, frame=GREY)
+        axes[0].set_title("query", fontsize=11)
+        for rank, (ax, picture, good, caption) in enumerate(
+            zip(axes[1:], gallery, right, captions, strict=True), start=1
+        ):
+            colour = RIGHT if good else WRONG
+            _show(ax, picture, frame=colour)
+            ax.set_title(
+                f"{rank} {'✓' if good else '✗'}", color=colour, fontsize=12, fontweight="bold"
+            )
+            ax.set_xlabel(caption, fontsize=9)
+        figure.suptitle(title, fontsize=12)
+    return figure
+
+
+def pair_figure(
+    image_a: np.ndarray,
+    map_a: np.ndarray,
+    image_b: np.ndarray,
+    map_b: np.ndarray,
+    text: str,
+    strength: float = 0.75,
+) -> Figure:
+    """Two pictures side by side, their attention maps below, and what the comparison says."""
+    with _style(grid=False):
+        figure = Drawing(figsize=(6.4, 6.9), layout="constrained")
+        grid = figure.subplots(2, 2)
+        for column, image, heat in ((0, image_a, map_a), (1, image_b, map_b)):
+            _show(grid[0, column], image)
+            _show(grid[1, column], overlay(image, heat, strength))
+            grid[0, column].set_title("AB"[column])
+        grid[0, 0].set_ylabel("image")
+        grid[1, 0].set_ylabel("attention")
+        figure.suptitle(text, fontsize=12)
+    return figure
+
+
+def _show(ax: Axes, picture: np.ndarray, frame: object = None) -> None:
+    _check_image(picture)
+    ax.set_axis_on()
+    ax.imshow(picture)
+    ax.set(xticks=[], yticks=[])
+    for spine in ax.spines.values():
+        spine.set(visible=frame is not None, color=frame or "none", linewidth=4)
+
+
+def _check_image(image: np.ndarray) -> None:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(f"an image must be uint8 [H, W, 3]; found {image.dtype} {image.shape}")

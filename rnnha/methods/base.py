@@ -1,0 +1,96 @@
+"""What a runner asks of every system in the tables, and what a system says of itself.
+
+A method embeds images, and is then ranked by the Euclidean distance of its L2-normalised
+embeddings, or it has a distance of its own. What is heavy to import (torch) is imported in the
+functions that need it: tables and plans ask a class what it is, and must not wait for that.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from rnnha import experiments
+from rnnha.experiments import Row
+from rnnha.profiles import Phase, Scale
+
+if TYPE_CHECKING:
+    from rnnha.runs.run import Run
+
+_CLASSES: dict[str, type["Method"]] = {}
+
+
+class Method:
+    """A system for one run. A subclass says its name: `class Oracle(Method, name="oracle")`.
+
+    seeded: its numbers depend on the seed; one run is enough where they do not.
+    learns: it needs training images.
+    needs_coarse: and they need coarse labels.
+    has_weights: it leaves weights that `export`, `cross` and `compare` can take.
+    starts_from_stage0: it goes on from a backbone that was trained on identities.
+    has_steps: it has the states o1 and o2, which are scored one by one, and maps.
+    """
+
+    name: ClassVar[str]
+    seeded: ClassVar[bool] = True
+    learns: ClassVar[bool] = True
+    needs_coarse: ClassVar[bool] = False
+    has_weights: ClassVar[bool] = False
+    starts_from_stage0: ClassVar[bool] = False
+    has_steps: ClassVar[bool] = False
+
+    #: Distances float32 [Q, G] between the images of two manifests, which have the image's file
+    #: name as column `name`; None: those of the embeddings `o2`.
+    distance: Callable[[pd.DataFrame, pd.DataFrame], np.ndarray] | None = None
+    #: What it computed in: of `profiles.PRECISIONS`, None where nothing was trained.
+    precision: str | None = None
+
+    def __init_subclass__(cls, name: str, **rest):
+        super().__init_subclass__(**rest)
+        if (other := _CLASSES.get(name)) is not None and other.__module__ != cls.__module__:
+            raise TypeError(f"two methods are called {name!r}: {other} and {cls}")
+        cls.name = name
+        _CLASSES[name] = cls
+
+    def __init__(self, run: "Run"):
+        self.run = run
+
+    @classmethod
+    def phases(cls, row: Row, scale: Scale) -> tuple[Phase, ...]:
+        """How it is trained; none for a system that is not."""
+        return ()
+
+    @classmethod
+    def settings(cls, row: Row, scale: Scale, train: pd.DataFrame) -> dict:
+        """What decides its numbers, for `config.json`."""
+        return {}
+
+    def fit(self, train: pd.DataFrame) -> list[dict]:
+        """Learn from the training manifest; return the history, one dict per epoch."""
+        return []
+
+    def embed(self, manifest: pd.DataFrame) -> dict[str, np.ndarray]:
+        """`o2` float32 [N, D], the embedding, and whatever else there is to look at.
+
+        Empty for a system that compares images without embedding them.
+        """
+        return {}
+
+
+def of(row: Row) -> type[Method]:
+    """The class of a row's method; KeyError for one that is unknown or not built."""
+    if row.method is None:
+        raise KeyError(f"{row.title} is a system of the poster that is not built; see the table")
+    if row.method not in _CLASSES:
+        raise KeyError(
+            f"row {row.slug}: unknown method {row.method!r}; known: {', '.join(sorted(_CLASSES))}"
+        )
+    return _CLASSES[row.method]
+
+
+def stage0_of(row: Row) -> Row | None:
+    """The run whose weights a row starts from; None for a row that starts from nothing."""
+    if row.kind == "stage" or row.method is None or not of(row).starts_from_stage0:
+        return None
+    return experiments.start_of(row)

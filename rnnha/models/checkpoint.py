@@ -1,0 +1,110 @@
+"""Weights on disk: safetensors, with a description of how to build their network again.
+
+A file from elsewhere is data, never code, and is looked at before it is used: a damaged one, one of
+another kind, and numbers that are not finite are named as such.
+"""
+
+import json
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from rnnha.files import DataError, some
+from rnnha.paths import atomic
+
+KEY = "rnnha"  # of the description
+WANTED = "expected a file that `rnnha run`, `rnnha export` or `rnnha accept` wrote"
+_WHOLE = ("image_size", "state_width", "vehicles")  # whole numbers from 1 on
+
+
+def save(model: nn.Module, info: dict, path: Path) -> None:
+    """Weights as safetensors; `info` says how to build the network again, see `describe`."""
+    with atomic(path) as temporary:
+        state = {k: v.contiguous().cpu() for k, v in model.state_dict().items()}
+        save_file(state, temporary, {KEY: json.dumps(info, sort_keys=True)})
+
+
+def describe(path: Path) -> dict:
+    """row, image_size, backbone, state_width, vehicles, coarse_labels of a checkpoint.
+
+    Raises FileNotFoundError where there is no such file, DataError where it is none of this
+    project's, or its description makes no sense.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file; {WANTED}")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"{path} is no whole safetensors file ({error}); {WANTED}") from error
+    if KEY not in metadata:
+        raise DataError(f"{path} holds weights but no rnnha description; {WANTED}")
+    try:
+        info = json.loads(metadata[KEY])
+        _expect_sense(info)
+    except (ValueError, TypeError, KeyError) as error:
+        raise DataError(f"{path}: its rnnha description is damaged ({error}); {WANTED}") from error
+    return info
+
+
+def _expect_sense(info: dict) -> None:
+    if not isinstance(info, dict):
+        raise ValueError(f"found {type(info).__name__}")
+    for name in _WHOLE:
+        if type(info[name]) is not int or not 1 <= info[name] < 2**31:
+            raise ValueError(f"{name} is {info[name]!r}")
+    for name in ("row", "backbone"):
+        if not isinstance(info[name], str):
+            raise ValueError(f"{name} is {info[name]!r}")
+    labels = info["coarse_labels"]
+    if not isinstance(labels, list) or not labels or not all(type(c) is int for c in labels):
+        raise ValueError("coarse_labels are no list of whole numbers")
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file; DataError unless it is whole and all are finite."""
+    try:
+        state = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"{path} is no whole safetensors file ({error}); {WANTED}") from error
+    odd = [name for name, t in state.items() if t.is_floating_point() and not t.isfinite().all()]
+    if odd:
+        raise DataError(f"{path} holds numbers that are not finite, in {some(odd, 3)}; train again")
+    return state
+
+
+def load(model: nn.Module, path: Path) -> None:
+    """Put the weights of a checkpoint into its network; DataError where they do not fit."""
+    _put(model, read(path), path)
+
+
+def load_backbone(model: nn.Module, path: Path) -> None:
+    """Take stage 0's backbone, and its identity head where the network is the same.
+
+    Raises DataError where the backbone is another one.
+    """
+    state = read(path)
+    if state.keys() != model.state_dict().keys():
+        state = {k: v for k, v in state.items() if k.startswith("backbone.")}
+        state |= {k: v for k, v in model.state_dict().items() if not k.startswith("backbone.")}
+    _put(model, state, path)
+
+
+def _put(model: nn.Module, state: dict[str, Tensor], path: Path) -> None:
+    expected = model.state_dict()
+    wrong = [f"{k} is missing" for k in expected if k not in state]
+    wrong += [f"{k} is unknown" for k in state if k not in expected]
+    wrong += [
+        f"{k} is {tuple(state[k].shape)} in place of {tuple(expected[k].shape)}"
+        for k in expected.keys() & state.keys()
+        if state[k].shape != expected[k].shape
+    ]
+    if wrong:
+        raise DataError(
+            f"{path} does not fit the network that it should: {some(sorted(wrong), 3)}. Train it "
+            "again with the same profile (--force)"
+        )
+    model.load_state_dict(state)

@@ -1,0 +1,37 @@
+"""All tables and figures of a source of runs, written anew."""
+
+from pathlib import Path
+
+from rnnha import paths
+from rnnha.data.sets import TABLES
+from rnnha.experiments import VARIANTS
+from rnnha.figures.of_results import figures
+from rnnha.report.chapters import mark_tables
+from rnnha.runs import folder
+from rnnha.runs.results import Results
+from rnnha.tables import build, readme, released
+
+
+def rebuild(source: Path, results_root: Path) -> list[Path]:
+    """Tables (`tables/`) and figures (`figures/`) of every data set; return their paths.
+
+    The rendered sets' tables are always written; those of the real sets where runs exist.
+    """
+    tables, own = Path(results_root) / "tables", results_root == paths.RESULTS
+    if own:
+        mark_tables(of_runs=False)
+    written = []
+    for dataset in TABLES:
+        results = Results(source, dataset)
+        ran = any(folder.finished(source, dataset, slug) for slug, _, _ in results.rows)
+        if ran or results.data_set.synthetic:
+            written += build.write(build.build(results), tables)
+        if ran:
+            written += figures(results, Path(results_root) / "figures")
+        if any(folder.finished(source, dataset, v.slug) for v in VARIANTS):
+            written += released.write(results, tables)
+    if own and source == folder.own():
+        mark_tables(of_runs=True)
+    elif source == paths.REFERENCE and results_root == paths.ROOT / "results":
+        readme.refresh(tables)
+    return written

@@ -1,0 +1,1 @@
+"""Runs: one row, trained and scored on one data set with one seed; and what is made of them."""

@@ -1,0 +1,114 @@
+"""Compare two pictures, by a network that comes with what was measured of it.
+
+A similarity alone says little: two white vans are alike without being the same. So a checkpoint
+comes with how well it separates vehicles that it never saw (`scoring.pairs.Separation`, kept beside
+it as `<checkpoint>.pairs.json`), and a comparison is read against that.
+"""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from rnnha.images.batches import normalise
+from rnnha.images.cache import Images
+from rnnha.methods.network import load_checkpoint
+from rnnha.paths import ASSETS, atomic
+from rnnha.scoring.pairs import Separation, separation
+from rnnha.training.embedding import embed
+
+CHECKPOINT = ASSETS / "rnn_ha_rendered.safetensors"
+
+
+class Pair(NamedTuple):
+    """Two pictures and what the network says of them.
+
+    images: uint8 [2, S, S, 3]; attention: float32 [2, h, w], each sums to 1.
+    cosine: of the embeddings o2, in -1..1; euclid: their distance after L2 normalisation, in 0..2.
+    """
+
+    images: NDArray[np.uint8]
+    attention: NDArray[np.float32]
+    cosine: float
+    euclid: float
+    reference: Separation | None
+
+    @property
+    def text(self) -> str:
+        """What the comparison says, in one or three lines."""
+        line = f"cosine {self.cosine:.3f}, Euclidean distance {self.euclid:.3f}"
+        if self.reference is None:
+            return line
+        other = np.mean(np.array(self.reference.other) < self.cosine)
+        same = np.mean(np.array(self.reference.same) < self.cosine)
+        return (
+            f"{line}\nmore alike than {other:.0%} of the pairs of two vehicles"
+            f"\nand than {same:.0%} of the pairs of one vehicle, on vehicles never trained on"
+        )
+
+
+@torch.inference_mode()
+def compare(image_a: Path | str, image_b: Path | str, checkpoint: Path = CHECKPOINT) -> Pair:
+    """How alike two pictures of vehicles are, by a trained RNN-HA.
+
+    The pictures should be cut to the vehicle, as re-identification crops are. FileNotFoundError
+    names a missing picture or checkpoint; ValueError one that cannot be read, or a checkpoint of
+    a network without attention.
+    """
+    for file in map(Path, (image_a, image_b, checkpoint)):
+        if not file.is_file():
+            hint = " (`make accept` writes it from finished runs)" if file == CHECKPOINT else ""
+            raise FileNotFoundError(f"no file {file}{hint}")
+    model, info = load_checkpoint(checkpoint)
+    pixels = Images([str(image_a), str(image_b)], info["image_size"])
+    batch = torch.stack([pixels[0], pixels[1]])
+    output = model(normalise(batch))
+    if output.attention is None:
+        raise ValueError(f"{checkpoint} is a {info['row']!r}, which has no attention map to show")
+    a, b = torch.nn.functional.normalize(output.o2.float(), dim=1)
+    return Pair(
+        batch.permute(0, 2, 3, 1).numpy(),
+        output.attention.float().numpy(),
+        float((a @ b).clamp(-1, 1)),
+        float(torch.linalg.vector_norm(a - b)),
+        _reference(checkpoint),
+    )
+
+
+def _beside(checkpoint: Path) -> Path:
+    return Path(checkpoint).with_suffix(".pairs.json")
+
+
+def _reference(checkpoint: Path) -> Separation | None:
+    file = _beside(checkpoint)
+    return Separation(**json.loads(file.read_text())) if file.exists() else None
+
+
+def keep(measured: Separation, checkpoint: Path) -> None:
+    """Keep what was measured beside the checkpoint, where `compare` finds it."""
+    with atomic(_beside(checkpoint)) as temporary:
+        temporary.write_text(json.dumps(measured._asdict()) + "\n")
+
+
+def measure(checkpoint: Path, images: pd.DataFrame) -> dict[str, Separation]:
+    """How well a checkpoint separates image files across cameras; vehicles it was not trained on.
+
+    images: a row each with path, vehicle_id, camera_id and type, or model and paint instead of
+    the type (`outcome.test_table` of a rendered set; the manifest of the photographs).
+    Returns "all pairs", and "same model and paint" or "same type": pairs of two vehicles that
+    only differ in small things.
+    """
+    model, info = load_checkpoint(checkpoint)
+    pixels = Images(images["path"], info["image_size"])
+    o2 = embed(model, pixels, next(model.parameters()).device)["o2"]
+    known = {"model", "paint"} <= set(images.columns)
+    alike = images["model"] + "/" + images["paint"] if known else images["type"]
+    vehicles, cameras = images["vehicle_id"], images["camera_id"]
+    return {
+        "all pairs": separation(o2, vehicles, cameras),
+        "same model and paint" if known else "same type": separation(o2, vehicles, cameras, alike),
+    }

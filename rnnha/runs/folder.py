@@ -1,0 +1,258 @@
+"""The folder of a run: which files it holds, and how they are found, read and written.
+
+    <source>/<data set>/<row>/seed<k>/
+        config.json        what decides the numbers          env.json     what it ran on
+        history.csv        one line an epoch                 attention.csv    scores of its maps
+        per_query.csv.gz   AP and first rank of each query   metrics.csv  the numbers; written last
+        weights.safetensors, embeddings.npz, checkpoint<phase>.pt, 02_train.ipynb   (local)
+
+A source is `results/runs` (one's own) or `results/reference` (the committed small files). A run is
+complete when its `metrics.csv` is there, and counts only then. No other module names these files.
+Reading needs no images, no weights and no torch.
+"""
+
+import gzip
+import io
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from rnnha import paths
+from rnnha.files import DataError
+from rnnha.paths import atomic
+
+HISTORY = (
+    "stage",
+    "epoch",
+    "loss",
+    "coarse_loss",
+    "fine_loss",
+    "coarse_accuracy",
+    "fine_accuracy",
+    "learning_rate",
+    "seconds",
+)
+_CONFIG, _ENVIRONMENT, _HISTORY = "config.json", "env.json", "history.csv"
+_PER_QUERY, _ATTENTION, _METRICS = "per_query.csv.gz", "attention.csv", "metrics.csv"
+_WEIGHTS, _EMBEDDINGS, _NOTEBOOK = "weights.safetensors", "embeddings.npz", "02_train.ipynb"
+# What the reference keeps of a run; metrics.csv comes last, as everywhere.
+_SMALL = (_CONFIG, _ENVIRONMENT, _HISTORY, _PER_QUERY, _ATTENTION, _METRICS)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One run's folder, whether it is there or not."""
+
+    path: Path
+
+    @property
+    def dataset(self) -> str:
+        return self.path.parents[1].name
+
+    @property
+    def slug(self) -> str:
+        return self.path.parent.name
+
+    @property
+    def seed(self) -> int:
+        return int(self.path.name.removeprefix("seed"))
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run is finished: an empty metrics.csv is what a full disk leaves."""
+        file = self.path / _METRICS
+        return file.is_file() and file.stat().st_size > 0
+
+    @property
+    def started(self) -> bool:
+        """Whether a training was begun here that can go on."""
+        return any(self.path.glob("checkpoint*.pt"))
+
+    @property
+    def has_embeddings(self) -> bool:
+        return (self.path / _EMBEDDINGS).exists()
+
+    @property
+    def metrics_file(self) -> Path:
+        """For people and make: the file that says that the run is complete."""
+        return self.path / _METRICS
+
+    @property
+    def weights(self) -> Path:
+        return self.path / _WEIGHTS
+
+    @property
+    def notebook(self) -> Path:
+        """Notebook 02 as it was executed for this run."""
+        return self.path / _NOTEBOOK
+
+    def checkpoint(self, phase: int) -> Path:
+        """The state of a training in its phase, counted from 0."""
+        return self.path / f"checkpoint{phase}.pt"
+
+    # --- reading; each raises DataError that names the file ---
+
+    def config(self) -> dict:
+        return _read_json(self.path / _CONFIG)
+
+    def environment(self) -> dict:
+        return _read_json(self.path / _ENVIRONMENT)
+
+    def metrics(self) -> pd.DataFrame:
+        """Tidy: experiment, seed, dataset, test_size, protocol, trial, metric, value, n_query,
+        n_gallery."""
+        return _read_csv(self.path / _METRICS, ["test_size", "protocol", "metric", "value"])
+
+    def history(self) -> pd.DataFrame:
+        """One row an epoch, columns HISTORY; empty where nothing was trained."""
+        file = self.path / _HISTORY
+        if file.is_file() and not file.read_text(encoding="utf-8").strip():
+            return pd.DataFrame(columns=list(HISTORY))
+        return _read_csv(file, HISTORY[:7])
+
+    def attention(self) -> pd.DataFrame | None:
+        """See `scoring.attention.analyse`; None for a run whose maps were not scored."""
+        file = self.path / _ATTENTION
+        return _read_csv(file, ["map", "reference", "metric", "value"]) if file.exists() else None
+
+    def per_query(self) -> pd.DataFrame:
+        """See `scoring.protocols.score`."""
+        return read_per_query(self.path / _PER_QUERY)
+
+    def embeddings(self) -> dict[str, np.ndarray] | None:
+        """names [N] and what the network made of these test images; None where it is not kept."""
+        file = self.path / _EMBEDDINGS
+        if not file.exists():
+            return None
+        try:
+            with np.load(file, allow_pickle=False) as stored:
+                return {name: stored[name] for name in stored.files}
+        except (OSError, ValueError, EOFError) as error:
+            raise DataError(f"{file}: damaged ({error}); train again with --force") from error
+
+    # --- writing: each file by rename, metrics.csv last ---
+
+    def write_embeddings(self, names: np.ndarray, arrays: dict[str, np.ndarray]) -> None:
+        with atomic(self.path / _EMBEDDINGS) as temporary:
+            np.savez(temporary, names=names, **arrays)
+
+    def write(
+        self,
+        config: dict,
+        environment: dict,
+        history: list[dict],
+        per_query: pd.DataFrame,
+        metrics: pd.DataFrame,
+        attention: pd.DataFrame | None = None,
+    ) -> None:
+        """All small files of a run; it is complete afterwards, and absent until then."""
+        _write_json(self.path / _CONFIG, config)
+        _write_json(self.path / _ENVIRONMENT, environment)
+        _write_csv(self.path / _HISTORY, pd.DataFrame(history, columns=list(HISTORY)))
+        if attention is not None:
+            _write_csv(self.path / _ATTENTION, attention)
+        write_per_query(per_query, self.path / _PER_QUERY)
+        named = {"experiment": self.slug, "seed": self.seed, "dataset": self.dataset}
+        metrics = metrics.assign(**named)[[*named, *metrics.columns]]
+        _write_csv(self.path / _METRICS, metrics)
+        self.forget_checkpoints()
+
+    def forget(self) -> None:
+        """Nothing of a finished or begun run shall be taken for the next one's."""
+        (self.path / _METRICS).unlink(missing_ok=True)
+        self.forget_checkpoints()
+
+    def forget_checkpoints(self) -> None:
+        for file in self.path.glob("checkpoint*.pt"):
+            file.unlink(missing_ok=True)
+
+    def copy_small_files(self, target: "RunFolder") -> None:
+        """Copy what the reference keeps: the old metrics.csv goes first, the new one comes last."""
+        (target.path / _METRICS).unlink(missing_ok=True)
+        for name in _SMALL:
+            if (self.path / name).exists():
+                with atomic(target.path / name) as temporary:
+                    shutil.copyfile(self.path / name, temporary)
+            else:
+                (target.path / name).unlink(missing_ok=True)
+
+
+def own() -> Path:
+    """The source of one's own runs."""
+    return paths.RESULTS / "runs"
+
+
+def locate(dataset: str, slug: str, seed: int, source: Path | None = None) -> RunFolder:
+    """The folder of one run; dataset: as `data.sets.name_of` gives it."""
+    return RunFolder((source or own()) / dataset / slug / f"seed{seed}")
+
+
+def finished(source: Path, dataset: str, slug: str) -> dict[int, RunFolder]:
+    """The finished runs of a row, by seed, in ascending order."""
+    found = (RunFolder(path) for path in (Path(source) / dataset / slug).glob("seed*"))
+    return dict(sorted((folder.seed, folder) for folder in found if folder.complete))
+
+
+def every(source: Path) -> Iterator[RunFolder]:
+    """All finished runs of a source, sorted by data set, row and seed."""
+    for path in sorted(Path(source).glob("*/*/seed*")):
+        if (folder := RunFolder(path)).complete:
+            yield folder
+
+
+# --- one file ---
+
+
+def write_per_query(frame: pd.DataFrame, path: Path) -> None:
+    """Write gzipped CSV in which equal numbers give equal bytes: no time, no file name inside."""
+    text = frame.to_csv(index=False, float_format="%.9g", lineterminator="\n")
+    with atomic(Path(path)) as temporary, open(temporary, "wb") as file:
+        with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
+            packed.write(text.encode())
+
+
+def read_per_query(path: Path) -> pd.DataFrame:
+    """Read what `write_per_query` wrote; raises DataError for a damaged or foreign file."""
+    try:
+        text = gzip.decompress(Path(path).read_bytes()).decode()
+        types = {"test_size": str, "protocol": str, "query": str, "first_rank": "int64"}
+        return pd.read_csv(io.StringIO(text), dtype=types)
+    except (OSError, EOFError, ValueError) as error:
+        raise DataError(
+            f"{path}: not readable as per-query scores ({error}); run the experiment again"
+        ) from error
+
+
+def _read_json(path: Path) -> dict:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: not readable as JSON ({error}); run it again") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: found a {type(content).__name__}, expected names with values")
+    return content
+
+
+def _read_csv(path: Path, columns) -> pd.DataFrame:
+    try:
+        frame = pd.read_csv(path, dtype={"test_size": str})
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: not readable as CSV ({error}); run it again") from error
+    if absent := [column for column in columns if column not in frame]:
+        raise DataError(f"{path}: columns missing: {', '.join(absent)}; run it again")
+    return frame
+
+
+def _write_csv(path: Path, frame: pd.DataFrame) -> None:
+    with atomic(path) as temporary:
+        frame.to_csv(temporary, index=False, float_format="%.9g")
+
+
+def _write_json(path: Path, content: dict) -> None:
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,124 @@
+"""Which runs the tables want, which of them are left, and how long these will take."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+
+import pandas as pd
+
+from rnnha import experiments, methods, profiles
+from rnnha.data import sets
+from rnnha.experiments import ABLATION, VARIANTS, Row, rows_of
+from rnnha.profiles import Profile, Scale
+from rnnha.runs import folder
+
+Target = tuple[str, str, int]  # data set, row, seed
+
+GROUPS = {"ablation": ABLATION, "released": VARIANTS}
+# Data loading and augmentation as a share of the training step, and what a run spends on its
+# start, embeddings, scores and maps: for the plan, not for any result.
+BESIDE_TRAINING = 0.25
+SECONDS_WITHOUT_TRAINING = 20
+
+
+def targets(
+    datasets: Iterable[str], slugs: Iterable[str] | None, seeds: Iterable[int], profile: Profile
+) -> list[Target]:
+    """Every run that the tables want, each after its stage 0.
+
+    slugs: only these rows, or the names of GROUPS. Raises KeyError for an unknown row, DataError
+    for an unknown data set, ValueError for a row that is in none of these tables, and for a
+    manifest of one's own.
+    """
+    datasets = list(datasets)
+    if own := [d for d in datasets if sets.is_own(d)]:
+        raise ValueError(f"{own[0]}: there are no tables for a manifest; use rnnha run")
+    result: dict[Target, None] = {}
+    chosen, seeds = slugs and _chosen(slugs), tuple(seeds)
+    for dataset in datasets:
+        for r in [*runnable(dataset), *(VARIANTS if chosen else ())]:
+            if chosen and r not in chosen:
+                continue
+            large = (r.backbone, r.pixels) != ("vgg-m", 224)
+            every = profile.seeds_of_large_rows if large else None
+            for seed in seeds[: every if methods.of(r).seeded else 1]:
+                if (stage0 := methods.stage0_of(r)) is not None:
+                    result[dataset, stage0.slug, seed] = None
+                result[dataset, r.slug, seed] = None
+    runs = {slug for _, slug, _ in result}
+    for r in chosen or ():
+        if r.slug not in runs:
+            raise ValueError(f"{r.title} is no row of the table of {' or '.join(datasets)}")
+    return list(result)
+
+
+def runnable(dataset: str) -> list[Row]:
+    """The built rows of a data set's table, in its order; VeRi's for a set without a table."""
+    poster = sets.known(dataset).poster
+    return [r for r in rows_of(poster.name if poster else "VeRi") if r.method]
+
+
+def _chosen(slugs: Iterable[str]) -> list[Row]:
+    return [r for slug in slugs for r in GROUPS.get(slug) or [experiments.row(slug)]]
+
+
+def left_of(targets: Sequence[Target]) -> list[Target]:
+    """Those of `targets` that are not complete."""
+    return [t for t in targets if not folder.locate(*t).complete]
+
+
+def plan(
+    targets: Sequence[Target], profile: str, jobs: int, step_seconds: float | None = None
+) -> Iterator[str]:
+    """The runs that are left and the time they will take, line by line.
+
+    Minutes are from a step timed now. At the paper's own size, where that would say nothing of
+    the machine that trains, each row is tried by `dryrun.plan`, which raises after its last line
+    where data are missing; step_seconds is for that.
+    """
+    if jobs < 1:
+        raise ValueError(f"{jobs} runs side by side: expected 1 or more")
+    scale, left = profiles.profile(profile), left_of(targets)
+    if not left:
+        yield f"All {len(targets)} runs are complete; nothing to train."
+        return
+    if scale.full_size:
+        from rnnha.runs import dryrun
+
+        yield f"Plan: {len(left)} of {len(targets)} runs are left"
+        yield from dryrun.plan(left, profile, jobs, 1.0 if step_seconds is None else step_seconds)
+        return
+    frame = pd.DataFrame(left, columns=["dataset", "row", "seed"])
+    frame["minutes"] = [_seconds(d, r, scale) / 60 for d, r, _ in left]
+    summary = frame.groupby(["dataset", "row"], sort=False).agg(
+        runs=("seed", "size"), minutes=("minutes", "sum")
+    )
+    yield (
+        f"Plan: {len(left)} of {len(targets)} runs are left; minutes by a training step timed now\n"
+        f"{summary.to_string(float_format='%.1f')}\n"
+        f"About {frame.minutes.sum() / jobs:.0f} minutes with {jobs} runs side by side."
+    )
+
+
+def _seconds(dataset: str, slug: str, profile: Profile) -> float:
+    from rnnha.methods.network import with_coarse_label
+    from rnnha.runs.status import benchmark
+
+    row = experiments.row(slug)
+    scale = profile.scale(row)
+    epochs = sum(phase.epochs for phase in methods.of(row).phases(row, scale))
+    if not epochs:
+        return SECONDS_WITHOUT_TRAINING
+    images = len(with_coarse_label(benchmark(dataset, profile).train))
+    step = images * epochs * _seconds_per_image(scale)
+    return step * (1 + BESIDE_TRAINING) + SECONDS_WITHOUT_TRAINING
+
+
+@cache
+def _seconds_per_image(scale: Scale) -> float:
+    from rnnha.methods.network import build
+    from rnnha.training import device, timing
+
+    batch = scale.stage1[0].batch
+    model = build(experiments.row("rnn-ha"), scale, 10, 200)
+    where = device.default_device()
+    return timing.seconds_per_step(model, scale.image_size, batch, where) / batch

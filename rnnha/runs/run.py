@@ -1,0 +1,228 @@
+"""One run, from its names to `metrics.csv`.
+
+A run is complete when `metrics.csv` is there: it is written last. `run` returns at once when
+the run is complete, and goes on from the last epoch when it is not.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from rnnha import experiments, methods, profiles
+from rnnha.data.manifest import Benchmark
+from rnnha.data.sets import load
+from rnnha.data.subset import fewer_vehicles, hold_out, test_images
+from rnnha.experiments import Row
+from rnnha.files import DataError
+from rnnha.methods import Method
+from rnnha.profiles import Profile, Scale
+from rnnha.runs import folder, keys
+from rnnha.runs.folder import RunFolder
+
+FROM_SCRATCH = "from scratch"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A row at a profile, on a data set, with a seed.
+
+    benchmark: as the profile uses it, see `prepared`. precision: what was asked for.
+    imported: the backbone's first weights, where the profile wants them and they are found.
+    """
+
+    row: Row
+    profile: Profile
+    benchmark: Benchmark
+    seed: int
+    precision: str = "float32"
+    imported: Path | None = None
+
+    @property
+    def method(self) -> type[Method]:
+        return methods.of(self.row)
+
+    @property
+    def scale(self) -> Scale:
+        return self.profile.scale(self.row)
+
+    @property
+    def folder(self) -> RunFolder:
+        return folder.locate(self.benchmark.name, self.row.slug, self.seed)
+
+    @cached_property
+    def stage0(self) -> "Run | None":
+        """The run whose weights this one starts from."""
+        start = methods.stage0_of(self.row)
+        return start and replace(self, row=start)
+
+    @property
+    def pretrained(self) -> dict | str:
+        """What the backbone began from: stage 0's word for it, where there is a stage 0."""
+        if self.stage0 is not None:
+            return self.stage0.folder.config()["pretrained"]
+        if self.imported is None:
+            return FROM_SCRATCH
+        from rnnha.models.pretrained import weights
+
+        return weights.describe(self.imported)
+
+    def config(self, pretrained: dict | str = FROM_SCRATCH) -> dict:
+        """All that decides the run's numbers except data and sources.
+
+        pretrained: see the property. Stage 0, where it is there, is part of it by its key.
+        """
+        config = {
+            "experiment": self.row.slug,
+            "dataset": self.benchmark.name,
+            "synthetic": self.benchmark.synthetic,
+            "seed": self.seed,
+            "profile": self.profile.name,
+            "method": self.row.method,
+            "image_size": self.scale.image_size,
+            **self.method.settings(self.row, self.scale, self.benchmark.train),
+        }
+        if self.method.has_weights:
+            start = self.stage0 and self.stage0.folder
+            known = start is not None and start.complete
+            config["stage0"] = start.config()["settings_key"] if known else None
+            config["pretrained"] = pretrained
+        if self.precision != "float32":
+            config["precision"] = self.precision
+        return config
+
+    @cached_property
+    def recorded(self) -> dict:
+        """`config` with the keys of its parts, as `config.json` has it; stage 0 is finished."""
+        config = self.config(self.pretrained if self.method.has_weights else FROM_SCRATCH)
+        parts = keys.key_parts(config, self.benchmark)
+        settings = f"{parts['configuration']}-{parts['data']}"
+        return config | {"key_parts": parts, "settings_key": settings}
+
+    @property
+    def key(self) -> str:
+        """What a checkpoint of this training must be of, to be gone on with."""
+        return f"{self.recorded['settings_key']}-{self.recorded['key_parts']['sources']}"
+
+
+def run(
+    experiment: str,
+    dataset: str,
+    seed: int = 0,
+    profile: str = "rendered",
+    *,
+    holdout: bool = False,
+    force: bool = False,
+    precision: str = "float32",
+) -> Path:
+    """Train and score one row on one data set with one seed; return the run's folder.
+
+    experiment: a slug of `rnnha.experiments`. dataset: a name, or the path of a CSV manifest.
+    holdout: train on four fifths of the training vehicles and test on the rest. force: start
+    again although the run is complete. precision: of `profiles.PRECISIONS`. Raises KeyError for
+    unknown names, ValueError for an unknown precision or seed and for a finished run of other
+    settings, and DataError where the data set is absent or broken.
+    """
+    if precision not in profiles.PRECISIONS:
+        known = ", ".join(profiles.PRECISIONS)
+        raise ValueError(f"unknown precision {precision!r}; known: {known}")
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed {seed}: expected a whole number from 0 to 2^32 - 1")
+    row, size = experiments.row(experiment), profiles.profile(profile)
+    methods.of(row)
+    benchmark = prepared(load(dataset), size, holdout)
+    return carry_out(Run(row, size, benchmark, seed, precision), force).path
+
+
+def carry_out(wanted: Run, force: bool = False) -> RunFolder:
+    """Bring a run, and the stage 0 that it starts from, to its `metrics.csv`."""
+    from rnnha.training import processes
+
+    place = wanted.folder
+    if force and processes.is_writer():
+        place.forget()
+    if processes.from_writer(lambda: place.complete):
+        _expect_same(wanted)
+        return place
+    _expect_trainable(wanted)
+    place.path.mkdir(parents=True, exist_ok=True)
+    if processes.is_writer():
+        for leftover in place.path.glob(".*.tmp*"):  # of a run that was killed while it wrote
+            leftover.unlink()
+    if wanted.stage0 is not None:
+        carry_out(wanted.stage0)
+    imported = processes.first_the_writer(lambda: first_weights(wanted.row, wanted.profile))
+    _train_and_score(replace(wanted, imported=imported))
+    processes.wait()  # the others may not read a run that is not complete
+    return place
+
+
+def _train_and_score(run: Run) -> None:
+    from rnnha.runs.environment import environment
+    from rnnha.scoring.measure import measure
+    from rnnha.scoring.protocols import summarise
+    from rnnha.training import processes
+
+    method = run.method(run)
+    history = method.fit(run.benchmark.train)
+    outputs = method.embed(test_images(run.benchmark))
+    if not processes.is_writer():
+        return
+    measured = measure(method, run.benchmark, outputs)
+    if measured.arrays:
+        run.folder.write_embeddings(measured.names, measured.arrays)
+    ran_on = environment() | {"precision": method.precision}
+    if processes.world_size() > 1:
+        ran_on["processes"] = processes.world_size()
+    metrics = summarise(measured.per_query)
+    run.folder.write(run.recorded, ran_on, history, measured.per_query, metrics, measured.attention)
+
+
+def _expect_same(wanted: Run) -> None:
+    """Raise ValueError where a finished run was made with other settings or of other data."""
+    found, config = wanted.folder.config(), wanted.config()
+    decided_before = ("stage0", "pretrained")  # by the profile, and by what was at hand
+    other = [k for k in config if k not in decided_before and found.get(k) != config[k]]
+    if found["key_parts"]["data"] != wanted.benchmark.key:
+        other.append("data")
+    if "precision" not in other and found.get("precision", "float32") != wanted.precision:
+        other.append("precision")
+    if other:
+        raise ValueError(
+            f"{wanted.folder.path} holds a finished run of another {', '.join(other)}; --force "
+            "trains again in its place, RNNHA_RESULTS names another folder for results"
+        )
+
+
+def _expect_trainable(wanted: Run) -> None:
+    """Raise DataError, before anything is trained, where the set cannot serve this row."""
+    benchmark, lacking = wanted.benchmark, []
+    if benchmark.protocol != "vehicleid" and (benchmark.query.empty or benchmark.gallery.empty):
+        lacking.append("images with split query and gallery, to be scored on")
+    if wanted.method.learns and benchmark.train.empty:
+        lacking.append("images with split train")
+    elif wanted.method.needs_coarse and benchmark.train.coarse_id.isna().all():
+        lacking.append("coarse labels (a column coarse_id or type; or run identity-only)")
+    if lacking:
+        raise DataError(f"{benchmark.root}: {wanted.row.title} needs {'; and '.join(lacking)}")
+
+
+def prepared(benchmark: Benchmark, profile: Profile, holdout: bool = False) -> Benchmark:
+    """The benchmark as this profile uses it: held out, or with fewer vehicles."""
+    if holdout:
+        benchmark = hold_out(benchmark)
+    if profile.train_vehicles or profile.test_vehicles:
+        benchmark = fewer_vehicles(benchmark, profile.train_vehicles, profile.test_vehicles)
+    return benchmark
+
+
+def first_weights(row: Row, profile: Profile) -> Path | None:
+    """ImageNet weights of stage 0's backbone where the profile wants them, else None.
+
+    The released variant feeds raw colours into them, although they expect normalised ones: that
+    is what the authors ran. Raises FileNotFoundError with what to fetch and where to put it.
+    """
+    if not profile.pretrained or row.kind != "stage":
+        return None
+    from rnnha.models.pretrained import weights
+
+    return weights.find_weights(profile.scale(row).backbone)

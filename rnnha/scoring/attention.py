@@ -1,0 +1,296 @@
+"""Where the fine step looks, whether the true cues are there, and whether it matters.
+
+Three questions to a trained network, in the order of their strength:
+
+1. *Maps.* The attention a_ij of step 2, and beside it Grad-CAM of the fine head, which asks the
+   same of any network after the fact.
+2. *Localisation.* The rendered sets know where the cues that tell a vehicle from its twins are
+   visible. Each map is scored against those masks.
+3. *Swap test.* A map may lie on the cues and yet change nothing. So the trained network is scored
+   with its own map, a uniform one, another image's, the inverse of its own, and the true cues.
+
+Maps are float32 [N, h, w] on the network's own grid; nothing is enlarged before it is scored.
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from pytorch_grad_cam import GradCAM
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from scipy.stats import rankdata
+from torch import Tensor, nn
+
+from rnnha.data.manifest import MASKS, Benchmark
+from rnnha.images.batches import batches, evaluation_batch, normalise
+from rnnha.images.cache import Images
+from rnnha.images.decode import read_mask
+from rnnha.scoring import protocols
+
+# A cell counts as positive from this share of mask: cues are specks, vehicles fill cells.
+POSITIVE = {"cues": 0.05, "vehicle": 0.5}
+
+
+class FineHead(nn.Module):
+    """The network as Grad-CAM wants it: images in, one tensor out, the vehicle logits."""
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.model(images).fine
+
+
+def gradcam(model: nn.Module, images: Tensor, target_ids: np.ndarray | None = None) -> np.ndarray:
+    """Grad-CAM (Selvaraju et al. 2017) of the fine head on the backbone's map.
+
+    images: float32 [B, 3, S, S], normalised. target_ids: int [B], the vehicle class to explain.
+    None takes the class that the network predicts: test vehicles are none of the training's, so
+    a test image has no true class, and the map tells which training vehicle it resembles and why.
+
+    Returns float32 [B, h, w], not negative, in the units of the logit. The library's final maps
+    are stretched to [0, 1] image by image, which turns a flat map into one with a peak; these are
+    the maps before that. Raises ValueError when the targets do not fit the batch and IndexError
+    when they do not fit the head.
+    """
+    if target_ids is not None and np.shape(target_ids) != (len(images),):
+        raise ValueError(f"{len(images)} images need as many targets, not {np.shape(target_ids)}")
+    was_training = model.training
+    # Gradients are wanted at the map only: cut there, the backward pass spares the backbone, whose
+    # own maps are not kept either while its weights ask for no gradient.
+    trained = [weight for weight in model.backbone.parameters() if weight.requires_grad]
+    for weight in trained:
+        weight.requires_grad_(False)
+    cut = model.backbone.register_forward_hook(lambda *args: args[-1].detach().requires_grad_())
+    cam = GradCAM(FineHead(model), [model.backbone])  # no `with`: it would swallow IndexErrors
+    try:
+        targets = None
+        if target_ids is not None:
+            targets = [ClassifierOutputTarget(int(i)) for i in target_ids]
+        with torch.enable_grad():
+            cam(images, targets)
+        seen = cam.activations_and_grads
+        raw = cam.get_cam_image(
+            images, model.backbone, targets, seen.activations[0].numpy(), seen.gradients[0].numpy()
+        )
+    finally:
+        cam.activations_and_grads.release()
+        cut.remove()
+        for weight in trained:
+            weight.requires_grad_(True)
+        model.zero_grad(set_to_none=True)
+        model.train(was_training)
+    return np.maximum(raw, 0).astype(np.float32)
+
+
+def gradcam_maps(model: nn.Module, pixels: Images, batch_size: int | None = None) -> np.ndarray:
+    """`gradcam` of the predicted vehicle for every image; float32 [N, h, w]."""
+    device = next(model.parameters()).device
+    parts = batches(pixels, np.arange(len(pixels)), batch_size or evaluation_batch(pixels.size))
+    return np.concatenate([gradcam(model, normalise(batch.to(device))) for batch, _ in parts])
+
+
+# --- localisation: is the map where the cues are? -----------------------------------------------
+
+
+def mask_grid(mask_files: Sequence[Path], h: int, w: int) -> np.ndarray:
+    """Share of each grid cell that a mask covers, float32 [N, h, w] in [0, 1].
+
+    Masks are images of any size in which non-zero is inside. Like the images they are taken as
+    square, so a cell is 1/h of the height and 1/w of the width, and a pixel on the border of two
+    cells counts for both in proportion. FileNotFoundError names the first mask that is missing.
+    """
+    grid = np.empty((len(mask_files), h, w), np.float32)
+    for i, file in enumerate(mask_files):
+        if not Path(file).is_file():
+            raise FileNotFoundError(f"no mask {file}: unpack the rendered sets anew (make data)")
+        mask = read_mask(file)
+        grid[i] = _cell_shares(h, mask.shape[0]) @ mask @ _cell_shares(w, mask.shape[1]).T
+    return grid
+
+
+def _cell_shares(cells: int, length: int) -> np.ndarray:
+    """[cells, length]: the share that each pixel has in the average of each cell."""
+    edges = np.arange(cells + 1) * length / cells
+    pixel = np.arange(length)
+    overlap = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
+    return np.clip(overlap, 0, None) * cells / length
+
+
+def localisation(maps: np.ndarray, grid: np.ndarray, positive: float = 0.05) -> pd.DataFrame:
+    """Score each map against the share of mask in its cells; one row an image.
+
+    maps, grid: float [N, h, w]; a cell is positive when at least `positive` of it is masked.
+
+    mass_ratio       the map's mass inside the mask, divided by what a uniform map has there
+    pointing         1 if the highest cell is positive; several highest cells share the 1
+    pointing_chance  share of positive cells: what a random cell scores
+    auc              probability that a positive cell is higher than another one; ties count half
+    flat             the map is the same everywhere: it points nowhere and scores 1, chance, 0.5
+
+    Images without a positive cell, or without any other, cannot be scored: their row is NaN.
+    Raises ValueError for maps that are negative, not finite or of another shape than the grid.
+    """
+    maps = np.asarray(maps, np.float64)
+    if maps.ndim != 3 or maps.shape != grid.shape:
+        raise ValueError(f"maps {maps.shape} and mask grid {grid.shape} must both be [N, h, w]")
+    if not np.isfinite(maps).all() or (maps < 0).any():
+        raise ValueError("maps must be finite and not negative")
+    maps, grid = maps.reshape(len(maps), -1), np.asarray(grid, np.float64).reshape(len(grid), -1)
+    hit = grid >= positive
+    n_hit, cells = hit.sum(1), maps.shape[1]
+    scored = (n_hit > 0) & (n_hit < cells)
+
+    flat = maps.max(1) == maps.min(1)
+    weights = np.where(flat[:, None], 1.0, maps)  # a map of zeros has no mass to share out
+    weights /= weights.sum(1, keepdims=True)
+    highest = maps == maps.max(1, keepdims=True)
+    ranks = rankdata(maps, axis=1)  # equal values share their mean rank
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rows = pd.DataFrame(
+            {
+                "mass_ratio": (weights * grid).sum(1) / grid.mean(1),
+                "pointing": (highest & hit).sum(1) / highest.sum(1),
+                "pointing_chance": n_hit / cells,
+                # Mann-Whitney: pairs (positive, other) in the right order, out of all such pairs
+                "auc": ((ranks * hit).sum(1) - n_hit * (n_hit + 1) / 2) / (n_hit * (cells - n_hit)),
+                "flat": flat.astype(float),
+            }
+        )
+    rows.loc[~scored] = np.nan
+    return rows
+
+
+def summarise(rows: pd.DataFrame) -> dict[str, float]:
+    """Means of `localisation` over the images that could be scored, and the counts."""
+    scored = rows.dropna()
+    means = scored[["mass_ratio", "pointing", "pointing_chance", "auc"]].mean().to_dict()
+    return {
+        **means,
+        "n_images": len(scored),
+        "n_left_out": len(rows) - len(scored),
+        "n_flat": int(scored["flat"].sum()),
+    }
+
+
+# --- swap test: does the map matter? ------------------------------------------------------------
+
+
+def replacements(own: np.ndarray, cues: np.ndarray | None, seed: int) -> dict[str, np.ndarray]:
+    """The maps that replace the network's own in the swap test, each float32 [N, h, w].
+
+    own: the network's maps, each with sum 1. cues: share of cue in each cell, or None.
+
+    uniform        1/hw everywhere, as in RNN-H w/o attention
+    another image  each image gets the map of another one, by one seeded cycle through all
+    inverse        (max_kl a_kl - a_ij), divided by its sum; uniform where the map was uniform
+    cues           share of cue in each cell, divided by its sum; uniform where no cue is visible
+    """
+    n, h, w = own.shape
+    if n < 2:
+        raise ValueError("the swap test needs at least two images")
+    cycle = np.random.default_rng(seed).permutation(n)
+    donor = np.empty(n, int)
+    donor[cycle] = np.roll(cycle, 1)
+    maps = {
+        "uniform": np.full_like(own, 1 / (h * w)),
+        "another image": own[donor],
+        "inverse": _distribution(own.max((1, 2), keepdims=True) - own),
+    }
+    return maps if cues is None else maps | {"cues": _distribution(cues)}
+
+
+def _distribution(grid: np.ndarray) -> np.ndarray:
+    """Each image's cells divided by their sum; uniform where all are zero. float32 [N, h, w]."""
+    total = grid.sum((1, 2), keepdims=True)
+    uniform = np.full_like(grid, 1 / grid[0].size)
+    return np.divide(grid, total, out=uniform, where=total > 0).astype(np.float32)
+
+
+@torch.inference_mode()
+def swap(
+    model: nn.Module,
+    pixels: Images,
+    maps: Mapping[str, np.ndarray],
+    batch_size: int | None = None,
+) -> dict[str, np.ndarray]:
+    """Embeddings o2, float32 [N, H], of all images with each of `maps` in place of the own.
+
+    maps: name -> float32 [N, h, w]. Raises ValueError for a number of maps other than of images.
+    """
+    for name, values in maps.items():
+        if len(values) != len(pixels):
+            raise ValueError(f"{name}: {len(values)} maps for {len(pixels)} images")
+    head = copy.deepcopy(model).eval()
+    backbone, head.backbone = head.backbone, nn.Identity()  # features are the same for all maps
+    device = next(model.parameters()).device
+    batch_size = batch_size or evaluation_batch(pixels.size)
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in maps}
+    for batch, indices in batches(pixels, np.arange(len(pixels)), batch_size):
+        X = backbone(normalise(batch.to(device)))
+        for name, values in maps.items():
+            given = torch.from_numpy(values[indices.numpy()]).float().to(device)
+            parts[name].append(head(X, attention=given).o2.float().cpu().numpy())
+    return {name: np.concatenate(part) for name, part in parts.items()}
+
+
+# --- all of it, for one trained network ---------------------------------------------------------
+
+
+def analyse(
+    model: nn.Module,
+    benchmark: Benchmark,
+    pixels: Images,
+    outputs: dict[str, np.ndarray],
+    seed: int = 0,
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Every number on the maps of a trained network, and its Grad-CAM maps.
+
+    pixels: the test images, each once. outputs: what embedding them gave, in the same order: o2
+    float32 [N, H] and, where the network has it, attention float32 [N, h, w].
+
+    Returns the maps float32 [N, h, w] and a tidy table (map, reference, test_size, metric, value):
+    - reference "cues" and "vehicle" (rendered sets): `summarise` for the maps "attention",
+      "gradcam" and "uniform"; test_size "all", for every test image is scored.
+    - reference "retrieval" (networks with attention): mAP and top1 in percent by the set's
+      primary protocol, with the map "own" or one of `replacements` in query and gallery alike;
+      for "cues" also n_without_cue, the images that got a uniform map for want of a cue.
+    """
+    maps = {"attention": outputs["attention"]} if "attention" in outputs else {}
+    maps["gradcam"] = gradcam_maps(model, pixels)
+    maps["uniform"] = np.ones_like(maps["gradcam"])
+    h, w = maps["gradcam"].shape[1:]
+    rows, grids = [], {}
+    for reference in MASKS if benchmark.synthetic else ():
+        files = [benchmark.mask(path, reference) for path in pixels.paths]
+        grids[reference] = mask_grid(files, h, w)
+        for name, values in maps.items():
+            found = summarise(localisation(values, grids[reference], POSITIVE[reference]))
+            rows += [(name, reference, "all", metric, value) for metric, value in found.items()]
+    if "attention" in maps:
+        rows += _swap_test(model, benchmark, pixels, outputs, grids.get("cues"), seed)
+    table = pd.DataFrame(rows, columns=["map", "reference", "test_size", "metric", "value"])
+    return table, maps["gradcam"]
+
+
+def _swap_test(model, benchmark, pixels, outputs, cues, seed) -> list[tuple]:
+    names = [Path(path).name for path in pixels.paths]
+    maps = replacements(outputs["attention"], cues, seed)
+    embeddings = {"own": outputs["o2"]} | swap(model, pixels, maps)
+    rows = []
+    for name, o2 in embeddings.items():
+        embed = protocols.by_name(names, o2)
+        per_query = protocols.score(benchmark, embed=embed, label=f"swap: {name}")
+        metrics = protocols.summarise(per_query)
+        primary = ~metrics["protocol"].str.startswith("image-to-track")
+        chosen = metrics[primary & metrics["metric"].isin(["mAP", "top1"])]
+        means = chosen.groupby(["test_size", "metric"], sort=False)["value"].mean()
+        rows += [(name, "retrieval", size, metric, v) for (size, metric), v in means.items()]
+    if cues is not None:
+        without = int((cues.sum((1, 2)) == 0).sum())
+        rows.append(("cues", "retrieval", "all", "n_without_cue", without))
+    return rows

@@ -1,0 +1,99 @@
+"""Intervals and paired differences that respect what is independent: the test vehicles.
+
+Queries of one vehicle succeed and fail together, so vehicles are resampled, each with all its
+queries (and, for VehicleID, with its queries in all draws); the gallery stays as it is. Values
+are one per query, averaged over seeds beforehand: the interval is about other test vehicles,
+not about other trainings.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+RESAMPLES = 9999
+# A two-sided test at 5 % finds a true difference of so many standard errors in 80 % of cases.
+POWER_80 = stats.norm.ppf(0.975) + stats.norm.ppf(0.80)
+
+
+class Interval(NamedTuple):
+    """A mean with its 95 % interval, in the unit of the values."""
+
+    estimate: float
+    low: float
+    high: float
+    standard_error: float
+    n_vehicles: int
+
+
+class Difference(NamedTuple):
+    """A mean paired difference a - b with its 95 % interval, in the unit of the values."""
+
+    estimate: float
+    low: float
+    high: float
+    standard_error: float
+    n_vehicles: int
+    smallest: float
+    """Smallest true difference found with 80 % probability at 5 %: 2.8 standard errors."""
+
+
+def interval(values: ArrayLike, vehicles: ArrayLike) -> Interval:
+    """95 % percentile bootstrap interval of the mean over queries, resampling vehicles.
+
+    values: [N] one per query; NaN (no good match) is left out. vehicles: [N] identities.
+    The standard error is that of the resamples; bounds are NaN with fewer than two vehicles.
+    Raises ValueError when the lengths differ or no value is left.
+    """
+    sums, counts = _per_vehicle(values, vehicles)
+    estimate = sums.sum() / counts.sum()
+    if len(sums) < 2:
+        return Interval(float(estimate), np.nan, np.nan, np.nan, len(sums))
+    found = stats.bootstrap(
+        (sums, counts),
+        lambda s, n, axis: s.sum(axis) / n.sum(axis),
+        paired=True,
+        vectorized=True,
+        n_resamples=RESAMPLES,
+        method="percentile",
+        batch=max(1, 10**6 // len(sums)),
+        rng=np.random.default_rng(0),
+    )
+    return Interval(
+        float(estimate),
+        float(found.confidence_interval.low),
+        float(found.confidence_interval.high),
+        float(found.standard_error),
+        len(sums),
+    )
+
+
+def paired_difference(a: ArrayLike, b: ArrayLike, vehicles: ArrayLike) -> Difference:
+    """Mean of a - b over the queries both were scored on, and its interval over vehicles.
+
+    a, b: [N] values of the same queries in the same order; vehicles: [N] identities.
+    Raises ValueError when lengths differ or one of a pair is NaN where the other is not.
+    """
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    if a.shape != b.shape or (np.isnan(a) != np.isnan(b)).any():
+        raise ValueError(
+            f"a {a.shape} and b {b.shape} are not values of the same queries; "
+            "expected the same queries, with the same ones left out, in one order"
+        )
+    found = interval(a - b, vehicles)
+    return Difference(*found, smallest=float(POWER_80 * found.standard_error))
+
+
+def _per_vehicle(values: ArrayLike, vehicles: ArrayLike) -> tuple[NDArray, NDArray]:
+    """Sum and number of the values of each vehicle that has any."""
+    values, vehicles = np.asarray(values, np.float64), np.asarray(vehicles)
+    if values.ndim != 1 or values.shape != vehicles.shape:
+        raise ValueError(
+            f"values {values.shape} and vehicles {vehicles.shape}; expected one vehicle a value"
+        )
+    known = ~np.isnan(values)
+    if not known.any():
+        raise ValueError("no query has a good match; nothing to average")
+    _, vehicle = np.unique(vehicles[known], return_inverse=True)
+    return np.bincount(vehicle, values[known]), np.bincount(vehicle).astype(np.float64)

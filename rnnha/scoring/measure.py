@@ -1,0 +1,63 @@
+"""All that is measured of one run: its tables, from what its method made of the test images."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from rnnha.data.manifest import Benchmark, names_of
+from rnnha.data.subset import test_images
+from rnnha.scoring import protocols, ranking
+
+
+class Measured(NamedTuple):
+    """What a run is worth.
+
+    per_query: see `protocols.score`. attention: see `attention.analyse`, or None.
+    names [N]: of the test images; arrays: what there is of them, N rows each.
+    """
+
+    per_query: pd.DataFrame
+    attention: pd.DataFrame | None
+    names: np.ndarray
+    arrays: dict[str, np.ndarray]
+
+
+def measure(method, benchmark: Benchmark, outputs: dict[str, np.ndarray]) -> Measured:
+    """Per-query scores by every protocol of the set, and what the attention's maps are worth.
+
+    method: a fitted `methods.Method`; outputs: what it embedded, a row for each of `test_images`.
+    """
+    test = test_images(benchmark)
+    names = names_of(test).to_numpy(str)
+    if method.distance is not None:
+        per_query = protocols.score(benchmark, distance=method.distance)
+        return Measured(per_query, None, names, outputs)
+    frames = [protocols.score(benchmark, embed=protocols.by_name(names, outputs["o2"]))]
+    table = None
+    if method.has_steps:
+        frames += _explore(benchmark, names, outputs)
+        # Maps are not what settings are chosen by, and held-out images have no masks.
+        if method.run.row.attention != "uniform" and not benchmark.held_out:
+            # Grad-CAM brings OpenCV along: seconds that the other rows need not wait.
+            from rnnha.scoring import attention
+
+            table, cams = attention.analyse(method.model, benchmark, method.images(test), outputs)
+            outputs = outputs | {"gradcam": cams}
+    return Measured(pd.concat(frames, ignore_index=True), table, names, outputs)
+
+
+def _explore(benchmark: Benchmark, names: np.ndarray, outputs: dict) -> list[pd.DataFrame]:
+    """The exploratory scores: the other embeddings, and views from one side only."""
+    embeddings = {
+        "o1": outputs["o1"],
+        "o1,o2": np.hstack([ranking.unit(outputs["o1"]), ranking.unit(outputs["o2"])]),
+    }
+    frames = [
+        protocols.score(benchmark, embed=protocols.by_name(names, vectors), label=label)
+        for label, vectors in embeddings.items()
+    ]
+    if benchmark.synthetic:
+        own = protocols.by_name(names, outputs["o2"])
+        frames += [protocols.score(benchmark, embed=own, view=v) for v in protocols.VIEWS]
+    return frames

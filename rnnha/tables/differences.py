@@ -1,0 +1,173 @@
+"""Differences between rows, paired by query, and the sentence that says what they support.
+
+docs/analysis.md names the one primary comparison and the rule; this is that rule.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from rnnha.data.sets import DataSet, Poster
+from rnnha.experiments import row
+from rnnha.runs.results import Results
+from rnnha.scoring.intervals import interval, paired_difference
+from rnnha.tables.pages import label, published
+
+# The row of interest and those it is compared with; the first is primary on PRIMARY_DATASET, by
+# mAP, image-to-image, with o2. All the rest is exploratory.
+SUBJECT, OTHERS = "rnn-ha", ("rnn-h", "fc-ha", "two-heads", "rnn-ha-unguided", "identity-only")
+PRIMARY_DATASET = "rendered-veri"
+MINIMUM_SEEDS = 3
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A row (SUBJECT) minus another one, in percentage points, over the seeds that both have."""
+
+    minus: str
+    test_size: str
+    protocol: str
+    metric: str
+    value: float
+    low: float
+    high: float
+    smallest: float  # true difference that these data would show with 80 % probability
+    by_seed: tuple[float, ...]
+    n_vehicles: int
+    primary: bool
+
+    @property
+    def verdict(self) -> int:
+        """+1: the data support SUBJECT; -1: they support the other row; 0: they cannot tell."""
+        if len(self.by_seed) < MINIMUM_SEEDS:
+            return 0
+        if self.low > 0 and min(self.by_seed) > 0:
+            return 1
+        if self.high < 0 and max(self.by_seed) < 0:
+            return -1
+        return 0
+
+
+def difference(
+    results: Results, minus: str, protocol: str, test_size: str, metric: str, subject: str = SUBJECT
+) -> Difference | None:
+    """`subject` minus the row `minus`, or None where the two have no seed in common."""
+    ours = results.by_seed(subject, protocol, test_size, metric)
+    theirs = results.by_seed(minus, protocol, test_size, metric)
+    if ours is None or theirs is None:
+        return None
+    seeds = ours.columns.intersection(theirs.columns)
+    if seeds.empty:
+        return None
+    ours, theirs = ours[seeds], theirs[seeds]
+    theirs = theirs.reindex(ours.index)
+    vehicles = ours.index.get_level_values("vehicle_id").to_numpy()
+    found = paired_difference(ours.mean(axis=1), theirs.mean(axis=1), vehicles)
+    return Difference(
+        minus,
+        test_size,
+        protocol,
+        metric,
+        found.estimate,
+        found.low,
+        found.high,
+        found.smallest,
+        tuple((ours - theirs).mean()),
+        found.n_vehicles,
+        primary=(results.dataset, subject, minus, protocol, metric)
+        == (PRIMARY_DATASET, SUBJECT, OTHERS[0], results.poster.protocol, "mAP"),
+    )
+
+
+def score(results: Results, slug: str, protocol: str, size: str, metric: str) -> dict:
+    """A row's number: ours (mean over seeds), sd over seeds, ci_low and ci_high over vehicles,
+    n_seeds, n_vehicles, protocol; only n_seeds, 0, where there is no run."""
+    table = results.by_seed(slug, protocol, size, metric)
+    if table is None:
+        return {"n_seeds": 0}
+    vehicles = table.index.get_level_values("vehicle_id").to_numpy()
+    found = interval(table.mean(axis=1).to_numpy(), vehicles)
+    return {
+        "ours": found.estimate,
+        "sd": sd(table.mean()),
+        "ci_low": found.low,
+        "ci_high": found.high,
+        "n_seeds": table.shape[1],
+        "n_vehicles": found.n_vehicles,
+        "protocol": protocol,
+    }
+
+
+def sd(seeds: Iterable[float]) -> float:
+    """Standard deviation over seeds, divisor n - 1; NaN for one seed."""
+    values = list(seeds)
+    return float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
+
+
+def differences(results: Results) -> list[Difference]:
+    """SUBJECT minus each of OTHERS by the first two metrics; the primary one comes first."""
+    found = [
+        difference(results, minus, protocol, size, metric)
+        for protocol, size in scored_with(results, SUBJECT)
+        for metric in results.poster.metrics[:2]
+        for minus in OTHERS
+    ]
+    return [d for d in found if d is not None]
+
+
+def scored_with(results: Results, experiment: str) -> list[tuple[str, str]]:
+    """(protocol, test size) pairs of a row: the table's first, with all its test lists; the
+    further protocols by the largest of these only."""
+    poster, pairs = results.poster, results.pairs(experiment)
+    main = [(poster.protocol, size) for size in poster.sizes]
+    return [pair for pair in main if pair in pairs] + [
+        pair for pair in pairs if pair[0] != poster.protocol and pair[1] == poster.largest
+    ]
+
+
+def conclusion(results: Results) -> str:
+    """What the data support in SUBJECT minus OTHERS[0], and what they could well have shown.
+
+    By mAP (VehicleID: top-1 of the largest test list). Only `rendered-veri` holds the primary
+    comparison; elsewhere the sentence begins with "Exploratory".
+    """
+    poster = results.poster
+    size, metric = poster.largest, poster.metrics[0]
+    found = difference(results, OTHERS[0], poster.protocol, size, metric)
+    subject, other = row(SUBJECT).title, row(OTHERS[0]).title
+    if found is None:
+        return f"{subject} and {other} have not both been run on {results.data_set.title} yet."
+    return sentence(found, results.data_set, subject, other)
+
+
+def sentence(found: Difference, data_set: DataSet, subject: str, other: str) -> str:
+    """The sentence of a difference, in the same words whichever way it goes."""
+    verdict = {
+        1: f"The data support {subject}.",
+        -1: f"The data support {other}.",
+        0: "The data cannot tell the two apart.",
+    }[found.verdict]
+    if len(found.by_seed) < MINIMUM_SEEDS:
+        verdict += f" (Fewer than {MINIMUM_SEEDS} seeds: no conclusion is drawn from an interval.)"
+    kind = "Primary comparison" if found.primary else "Exploratory"
+    where = "" if found.test_size == "test" else f", {found.test_size} vehicles"
+    seeds = ", ".join(f"{d:+.2f}" for d in found.by_seed)
+    return (
+        f"{kind}, {data_set.place}{where}: {subject} minus {other} is {found.value:+.2f} points of "
+        f"{label(found.metric)} ({found.protocol}, o2; 95 % interval {found.low:+.2f} to "
+        f"{found.high:+.2f} over {found.n_vehicles} test vehicles; seed by seed {seeds}). "
+        f"{verdict} A true difference of {found.smallest:.2f} points would put such an interval "
+        f"off 0 with 80 % probability (2.8 standard errors; other test vehicles, the same "
+        f"trainings). "
+        f"{_paper(data_set.poster, found, subject, other)}"
+    )
+
+
+def _paper(poster: Poster, found: Difference, subject: str, other: str) -> str:
+    numbers = published(poster, found.test_size, found.metric)
+    gap = numbers[subject] - numbers[other]
+    real = poster.name + (
+        "" if found.test_size == "test" else f" ({poster.sizes[found.test_size]} vehicles)"
+    )
+    return f"The paper reports {gap:+.2f} on {real}."

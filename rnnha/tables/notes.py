@@ -1,0 +1,83 @@
+"""What stands below a table: where its numbers come from, and what they were trained with."""
+
+from rnnha.data.sets import DataSet, Poster
+from rnnha.profiles import Profile, profile
+from rnnha.runs.results import Results, configurations, cross_rows, table_rows
+
+
+def notes(results: Results) -> tuple[str, ...]:
+    """The notes of a data set's table, a sentence or two each."""
+    found = _origin(results.data_set) + _training(results) + _test_lists(results.poster)
+    if cross_rows(results.source, results.dataset):
+        found.append(
+            "trained on another data set: the weights of that row's runs there, which embed the "
+            "images of this set without being adapted to it; exploratory. The seeds are those of "
+            "the training."
+        )
+    return tuple(found)
+
+
+def _origin(data_set: DataSet) -> list[str]:
+    found = [
+        "paper: as printed on the poster, measured on the real "
+        f"{data_set.poster.name}; which scoring protocol it used is not stated.",
+        f"ours: {data_set.poster.protocol}, embedding o2; mean ± standard deviation over seeds "
+        "[95 % interval over test vehicles, by bootstrap]; percent.",
+        "An empty cell is a system not built or not run.",
+    ]
+    if data_set.synthetic:
+        found.append(
+            "All images are rendered (synthetic): these numbers say how the methods "
+            "compare with one another here, not how they compare with the paper."
+        )
+    return found
+
+
+def _training(results: Results) -> list[str]:
+    """A note for each profile that trained rows of the table, and one for mixed precision."""
+    trained: dict[tuple[str, str], dict[str, None]] = {}
+    mixed: dict[str, None] = {}
+    for slug, title, _ in table_rows(results.dataset):
+        for config in configurations(results.source, results.dataset, slug):
+            if config.get("phases"):
+                first = config.get("pretrained", "from scratch")
+                label = "" if first == "from scratch" else first["label"]
+                trained.setdefault((config["profile"], label), {})[title] = None
+            if config["precision"] == "bfloat16":
+                mixed[title] = None
+    found = [
+        f"{', '.join(titles) if len(trained) > 1 else 'Trained rows'}: {_of(profile(name), label)}"
+        for (name, label), titles in trained.items()
+    ]
+    return found + ([f"In mixed precision (bfloat16): {', '.join(mixed)}."] if mixed else [])
+
+
+def _of(profile: Profile, label: str) -> str:
+    small, large = profile.pixels
+    if profile.full_size:
+        first = (
+            f"ImageNet weights ({label})"
+            if label
+            else "random weights, where the paper's had ImageNet weights"
+        )
+        return f"profile {profile.name}, at the paper's size; the backbones began from {first}."
+    found = (
+        f"profile {profile.name}. {small} x {small} pixels stand for the paper's 224, "
+        f"{large} x {large} for its 672, a narrow VGG-M with batch normalisation for VGG-M, a "
+        "small ResNet for ResNet-50, all trained from random weights."
+    )
+    if (seeds := profile.seeds_of_large_rows) is not None:
+        found += (
+            f" RNN-HA (672), (ResNet) and (ResNet+672) have {seeds} seed: no sd, and no conclusion."
+        )
+    return found
+
+
+def _test_lists(poster: Poster) -> list[str]:
+    if all(ours == paper for ours, paper in poster.sizes.items()):
+        return []
+    pairs = ", ".join(f"{ours} beside {paper}" for ours, paper in poster.sizes.items())
+    return [
+        "The rendered set's test lists are smaller than VehicleID's; the paper's numbers stand "
+        f"beside ours by the list's place: {pairs} vehicles."
+    ]

@@ -1,0 +1,74 @@
+"""The photographs' reader: grammar, identities, split, and the 370 real ones."""
+
+import pytest
+
+import tiny_sets
+from rnnha.data.sets import load
+from rnnha.files import DataError
+
+
+def write(folder, vehicles, cameras=(1, 2)):
+    tiny_sets.write_images(folder, [f"{v}_cam{c}.jpg" for v in vehicles for c in cameras])
+
+
+def test_a_number_is_one_vehicle_only_within_its_type(tmp_path):
+    write(tmp_path / "images", ["car_0001", "truck_0001", "car_0002", "truck_0002"])
+    benchmark = load("photographs", tmp_path)
+    assert benchmark.manifest["vehicle_id"].nunique() == 4
+    per_vehicle = benchmark.manifest.groupby("vehicle_id")["type"].nunique()
+    assert (per_vehicle == 1).all()
+    assert benchmark.protocol == "cross-camera"
+
+
+def test_halves_of_vehicles_query_from_camera_1_gallery_from_camera_2(tmp_path):
+    write(tmp_path / "images", [f"car_{k:04d}" for k in range(20)] + ["bus_0001", "bus_0002"])
+    benchmark = load("photographs", tmp_path)
+    trained, tested = set(benchmark.train["vehicle_id"]), set(benchmark.query["vehicle_id"])
+    assert len(trained) == len(tested) == 11 and not trained & tested
+    assert (benchmark.train["type"] == "bus").sum() == 2  # one bus of two, with both its images
+    assert set(benchmark.gallery["vehicle_id"]) == tested
+    assert set(benchmark.query["camera_id"]) == {1} and set(benchmark.gallery["camera_id"]) == {2}
+    cars = sorted(v for v in trained if v // 10_000 == 2)
+    assert cars != list(range(20_000, 20_010))  # chosen by hash, not the first ones
+
+
+def test_the_split_does_not_depend_on_where_the_folder_lies(tmp_path):
+    for place in ("a", "b"):
+        write(tmp_path / place / "images", [f"car_{k:04d}" for k in range(8)])
+    splits = [load("photographs", tmp_path / p).train["vehicle_id"].tolist() for p in "ab"]
+    assert splits[0] == splits[1]
+
+
+def test_the_source_repository_keeps_its_own_test_folder(tmp_path):
+    write(tmp_path / "images/train", ["car_0001", "car_0002", "motorcycle_0001"])
+    write(tmp_path / "images/test", ["car_0003", "car_0002"])
+    write(tmp_path / "images/test", ["truck_0009"], cameras=[1])
+    benchmark = load("photographs", tmp_path)
+    assert sorted(set(benchmark.query["vehicle_id"])) == [20_002, 20_003]
+    assert sorted(set(benchmark.train["type"])) == ["car", "motorcycle"]
+    assert 20_002 not in set(benchmark.train["vehicle_id"])  # it is for testing, so not for both
+    notes = "\n".join(benchmark.notes)
+    assert "2 training images of vehicles also in images/test" in notes
+    assert "1 queries without an image in the other camera" in notes
+
+
+def test_other_file_names_are_refused_by_name(tmp_path):
+    write(tmp_path / "images", ["car_0001"])
+    tiny_sets.write_images(tmp_path / "images", ["IMG_2042.jpg"])
+    with pytest.raises(DataError, match="1 file names other than.*IMG_2042.jpg"):
+        load("photographs", tmp_path)
+
+
+def test_a_folder_without_photographs(tmp_path):
+    with pytest.raises(DataError, match="no files like car_0001_cam1.jpg"):
+        load("photographs", tmp_path)
+    with pytest.raises(DataError, match="git clone https://github.com/Khoa-Nguyen-Truong"):
+        load("photographs", tmp_path / "nowhere")
+
+
+def test_the_370_photographs(shared):
+    benchmark = load("photographs", shared / "data/photographs")
+    assert len(benchmark.manifest) == 370
+    vehicles = benchmark.manifest.groupby("type")["vehicle_id"].nunique().to_dict()
+    assert vehicles == {"car": 125, "truck": 56, "bus": 4}
+    assert len(benchmark.query) == len(benchmark.gallery) == 93

@@ -1,0 +1,222 @@
+"""VeRi's reader against a folder with every known oddity, and against the authors' own list."""
+
+import shutil
+
+import pandas as pd
+import pytest
+
+import tiny_sets
+from rnnha.data import official, veri
+from rnnha.data.sets import load
+from rnnha.files import DataError
+from tiny_sets import VERI_GALLERY, VERI_QUERY, VERI_TRACKS, VERI_TRAIN
+
+
+@pytest.fixture
+def root(tmp_path):
+    # The folder above looks like a vehicle in a camera; only file names may be parsed.
+    return tiny_sets.write_veri(tmp_path / "0776_c020_00000000_0" / "VeRi")
+
+
+def names(rows):
+    return [path.rsplit("/", 1)[1] for path in rows["path"]]
+
+
+def test_order_ids_and_cameras_come_from_lists_and_file_names(root):
+    benchmark = veri.read(root)
+    assert names(benchmark.train) == list(VERI_TRAIN)
+    assert names(benchmark.query) == list(VERI_QUERY)
+    assert names(benchmark.gallery) == list(VERI_GALLERY)
+    assert benchmark.gallery["vehicle_id"].tolist() == [2, 2, 2, 5, 5, 5]
+    assert benchmark.gallery["camera_id"].tolist() == [2, 2, 3, 2, 4, 4]
+    assert (benchmark.protocol, benchmark.synthetic) == ("veri", False)
+    assert all(path.startswith(str(root.resolve())) for path in benchmark.manifest["path"])
+
+
+def test_the_manifest_has_the_promised_dtypes(root):
+    manifest = veri.read(root).manifest
+    assert {column: str(dtype) for column, dtype in manifest.dtypes.items()} == {
+        "path": "string",
+        "vehicle_id": "int64",
+        "coarse_id": "Int64",
+        "camera_id": "Int64",
+        "track_id": "string",
+        "split": "string",
+        "type": "string",
+        "color": "string",
+    }
+
+
+def test_types_are_mended_where_the_label_file_is_known_to_be_wrong(root):
+    benchmark = veri.read(root)
+    types = dict(zip(names(benchmark.train), benchmark.train["coarse_id"], strict=True))
+    assert types["0001_c001_00016450_0.jpg"] == 4
+    assert types["0003_c001_00000001_0.jpg"] == 2  # typeID 0
+    assert types["0324_c019_00024330_0.jpg"] == 1  # these three are absent from the XML
+    assert types["0389_c014_00061220_0.jpg"] == 3
+    assert types["0395_c012_00049505_0.jpg"] == 8
+    assert pd.isna(types["0500_c001_00000001_0.jpg"])
+    assert pd.isna(types["0600_c001_00000001_0.jpg"])
+    notes = "\n".join(benchmark.notes)
+    assert "1 images with typeID 0" in notes
+    assert "3 images absent" in notes
+    assert "2 training images have no type" in notes
+    assert benchmark.gallery["type"].tolist() == ["estate"] * 3 + ["bus"] * 3
+    assert benchmark.train["color"].tolist()[:4] == ["white", "white", "black", "red"]
+
+
+def test_query_images_that_also_lie_in_the_gallery_stay_in_both(root):
+    benchmark = veri.read(root)
+    assert set(names(benchmark.query)) <= set(names(benchmark.gallery))
+    assert set(benchmark.query["path"]).isdisjoint(benchmark.gallery["path"])
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_tracks_with_and_without_a_leading_name(root, named):
+    if named:
+        lines = [f"track-{k} " + " ".join(track) for k, track in enumerate(VERI_TRACKS)]
+        tiny_sets.write_crlf(root / "test_track.txt", lines)
+    benchmark = veri.read(root)
+    of_gallery = dict(zip(names(benchmark.gallery), benchmark.gallery["track_id"], strict=True))
+    grouped = {}
+    for image, track in of_gallery.items():
+        grouped.setdefault(track, []).append(image)
+    assert sorted(map(tuple, grouped.values())) == sorted(VERI_TRACKS)
+    assert ("track-0" in grouped) == named
+    assert benchmark.query["track_id"].tolist() == [of_gallery[name] for name in VERI_QUERY]
+    assert benchmark.train["track_id"].isna().all()
+
+
+def test_a_track_over_two_cameras_is_refused(root):
+    tiny_sets.write_crlf(root / "test_track.txt", [" ".join(VERI_GALLERY)])
+    with pytest.raises(DataError, match="test_track.txt, line 1: a track is one vehicle"):
+        veri.read(root)
+
+
+@pytest.mark.parametrize("line", [VERI_GALLERY[0], "0002_c002_99999999_0.jpg"])
+def test_a_track_with_an_image_twice_or_unknown_is_refused(root, line):
+    tracks = [" ".join(track) for track in VERI_TRACKS]
+    tiny_sets.write_crlf(root / "test_track.txt", [*tracks, line])
+    with pytest.raises(DataError, match="test_track.txt, line 5: (already|not in image_test)"):
+        veri.read(root)
+
+
+def test_without_tracks_loading_works_and_says_so(root):
+    (root / "test_track.txt").unlink()
+    benchmark = veri.read(root)
+    assert benchmark.gallery["track_id"].isna().all()
+    assert any("test_track.txt" in note for note in benchmark.notes)
+
+
+@pytest.mark.parametrize("suffix", ["_index.txt", "_image.txt", "_index_776.txt"])
+@pytest.mark.parametrize("kind", ["gt", "jk"])
+def test_every_spelling_of_the_index_files_is_compared_with_the_rule(root, kind, suffix):
+    (root / f"{kind}_index.txt").rename(root / f"{kind}{suffix}")
+    veri.read(root)
+    tiny_sets.write_crlf(root / f"{kind}{suffix}", ["5 6 ", "1 3 "])
+    with pytest.raises(DataError, match=f"{kind}{suffix}: . of 2 lines .*same vehicle.* line "):
+        veri.read(root)
+
+
+def test_a_missing_image_is_named(root):
+    (root / "image_test" / VERI_GALLERY[2]).unlink()
+    with pytest.raises(DataError, match=f"image_test.*1 of the 6.*{VERI_GALLERY[2]}"):
+        veri.read(root)
+
+
+def test_all_missing_entries_are_named_at_once(root):
+    shutil.rmtree(root / "image_query")
+    (root / "test_label.xml").unlink()
+    with pytest.raises(DataError, match="missing: image_query, test_label.xml"):
+        veri.read(root)
+
+
+def test_files_that_macos_leaves_behind_are_no_images(root):
+    (root / "image_train" / "._0001_c001_00016450_0.jpg").write_bytes(b"x")
+    (root / "image_train" / ".DS_Store").write_bytes(b"x")
+    assert not any("does not list" in note for note in veri.read(root).notes)
+
+
+def test_the_file_name_counts_where_the_label_file_contradicts_it(root):
+    text = (root / "test_label.xml").read_bytes()
+    (root / "test_label.xml").write_bytes(text.replace(b'cameraID="c003"', b'cameraID="c004"'))
+    benchmark = veri.read(root)
+    assert benchmark.gallery["camera_id"].tolist() == [2, 2, 3, 2, 4, 4]
+    assert any("file name, which counts: 0002_c003" in note for note in benchmark.notes)
+
+
+def test_a_part_of_the_real_set_is_not_taken_for_the_whole(root):
+    with pytest.raises(DataError, match="found 9 images of 7 vehicles, expected 37,778 of 576"):
+        load("veri", root)
+
+
+def test_an_absent_set_says_whom_to_ask_and_where_it_goes(tmp_path):
+    with pytest.raises(DataError, match="(?s)nowhere.*Xinchen Liu.*vehiclereid.github.io/VeRi"):
+        load("veri", tmp_path / "nowhere")
+    with pytest.raises(DataError, match="make data"):
+        load("rendered-veri", tmp_path / "nowhere")
+    with pytest.raises(DataError, match="no such data set.*veri.*photographs"):
+        load("market1501")
+
+
+def test_a_rendered_set_is_checked_against_its_side_car(tmp_path):
+    layout = tiny_sets.write_veri(tmp_path / "VeRi")
+    rows = [(name, int(name[:4]), "train") for name in VERI_TRAIN]
+    rows += [(name, int(name[:4]), "gallery") for name in VERI_GALLERY]
+    tiny_sets.write_side_car(layout, rows)
+    mask = tmp_path / "masks/cues" / f"{VERI_QUERY[0][:-4]}.png"
+    tiny_sets.write_images(mask.parent, [mask.name])
+    benchmark = load("rendered-veri", layout)
+    assert benchmark.synthetic
+    assert benchmark.side_car.set_index("image").loc[VERI_GALLERY[0], "cues"] == "dent;sticker"
+    assert benchmark.mask(benchmark.query["path"][0], "cues") == mask
+    with pytest.raises(DataError, match="not found"):
+        benchmark.mask(benchmark.query["path"][1], "cues")
+    with pytest.raises(DataError, match="cues and vehicle"):
+        benchmark.mask(benchmark.query["path"][0], "wheels")
+    tiny_sets.write_side_car(layout, rows[:-1])
+    with pytest.raises(DataError, match=f"test images do not match.*{VERI_GALLERY[-1]}"):
+        load("rendered-veri", layout)
+
+
+def test_real_images_have_neither_side_car_nor_masks(root):
+    benchmark = veri.read(root)
+    assert benchmark.side_car is None
+    with pytest.raises(DataError, match="no masks"):
+        benchmark.mask(benchmark.query["path"][0], "cues")
+
+
+def test_the_authors_list_stands_in_for_a_missing_label_file(root):
+    (root / "train_label.xml").unlink()
+    (root / "name_train.txt").unlink()
+    kept = list(VERI_TRAIN)[:3]
+    tiny_sets.write_mat(root / official.VERI_TRAIN, kept, [1, 1, 2], [4, 4, 2])
+    train = veri.read(root).train
+    assert names(train) == kept
+    assert train["type"].tolist() == ["hatchback", "hatchback", "suv"]
+
+
+def test_the_authors_veri_list_has_the_published_counts(shared):
+    table = official.read_list(shared / "data/official" / official.VERI_TRAIN)
+    assert len(table) == 37_778
+    assert table["vehicle_class"].nunique() == 576
+    counts = table["coarse_id"].value_counts().sort_index().tolist()
+    assert counts == [19916, 4162, 2041, 2006, 912, 2417, 2782, 3422, 120]
+
+
+def test_the_table_of_missing_types_agrees_with_the_authors_list(shared):
+    table = pd.read_csv(veri.MISSING_TYPES).set_index("image")["type_id"]
+    theirs = official.read_list(shared / "data/official" / official.VERI_TRAIN).set_index("image")
+    assert (table == theirs["coarse_id"].reindex(table.index)).all()
+    vehicle_and_camera = table.index.str[:9]
+    assert sum(vehicle_and_camera.str.startswith("0389")) == 24
+    assert sum(vehicle_and_camera == "0324_c019") == 5
+    # Which three of vehicle 0395's nine images at camera 12 the XML lacks is not recorded.
+    assert sum(vehicle_and_camera == "0395_c012") == 9
+    assert len(table) == 38
+
+
+def test_a_file_that_is_no_label_file_is_refused(tmp_path):
+    (tmp_path / "train_imdb_VeRi.mat").write_bytes(b"not MATLAB")
+    with pytest.raises(DataError, match="not one of the authors' label files"):
+        official.read_list(tmp_path / "train_imdb_VeRi.mat")

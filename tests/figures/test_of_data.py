@@ -1,0 +1,116 @@
+"""Counts, twins and the coarse-to-fine table of the teaching notebooks; checkpoints as outcomes."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from masked_set import CAMERAS, VEHICLES, tiny_veri
+from rnnha import experiments, profiles
+from rnnha.figures import of_data
+from rnnha.images.batches import normalise
+from rnnha.images.cache import Images
+from rnnha.methods.network import build
+from rnnha.models import checkpoint as checkpoints
+from rnnha.runs import outcome
+
+
+@pytest.fixture(scope="module")
+def benchmark(tmp_path_factory):
+    return tiny_veri(tmp_path_factory.mktemp("set"))
+
+
+def made_up(benchmark, o1, o2) -> outcome.Outcome:
+    images = outcome.test_table(benchmark)
+    return outcome.Outcome("made up", benchmark, images, {"o1": o1(images), "o2": o2(images)}, {})
+
+
+def one_hot(labels: pd.Series) -> np.ndarray:
+    return pd.get_dummies(labels).to_numpy(np.float32)
+
+
+def test_every_test_image_is_there_once_with_what_the_side_car_tells(benchmark):
+    images = outcome.test_table(benchmark)
+    assert len(images) == images.index.nunique() == VEHICLES * CAMERAS
+    assert images["gallery"].all()  # the queries are files of the gallery too
+    assert images.loc["0002_c003_00000001_0.png", ["model", "view"]].tolist() == ["m0", "left"]
+
+
+def test_summary_and_types_count_what_was_written(benchmark):
+    summary = of_data.summary(benchmark)
+    assert summary.loc["query", ["images", "vehicles", "cameras"]].tolist() == [5, 5, 1]
+    assert summary.loc["gallery", ["images", "vehicles", "cameras"]].tolist() == [15, 5, 3]
+    types = of_data.types(benchmark)
+    assert types["gallery"].to_dict() == {"van": 3, "sedan": 2}  # vehicles 1, 3, 5 and 2, 4
+    assert types.index[0] == "van"
+
+
+def test_cue_counts_are_of_vehicles_not_images(benchmark):
+    counts = of_data.cue_counts(benchmark)
+    assert counts["vehicles"].to_dict() == {"dent": VEHICLES, "decal": VEHICLES}
+    assert (counts["percent of all"] == 100).all()
+
+
+def test_agreement_of_states_that_know_the_model_or_the_vehicle(benchmark):
+    found = made_up(benchmark, lambda i: one_hot(i["model"]), lambda i: one_hot(i["vehicle_id"]))
+    table = of_data.agreement(found)
+    assert table.loc["o1", ["same type", "same model"]].tolist() == [100, 100]
+    assert table.loc["o2"].tolist() == [100] * 4
+    # By chance: two of the 14 others are the vehicle itself in its other cameras.
+    assert table.loc["a random image", "same vehicle"] == pytest.approx(100 * 2 / 14, abs=0.05)
+
+
+def test_twins_share_model_paint_and_view_and_show_a_cue(benchmark):
+    for seed in range(5):
+        names = of_data.twins(benchmark, 2, seed)
+        rows = outcome.test_table(benchmark).loc[names]
+        assert rows["vehicle_id"].nunique() == 2 and 1 not in rows["vehicle_id"].tolist()
+        assert rows.groupby(["model", "paint", "view"]).ngroups == 1
+    with pytest.raises(ValueError, match="no 4 vehicles"):
+        of_data.twins(benchmark, 4)
+
+
+def test_mask_share_is_the_share_of_pixels(benchmark):
+    path = benchmark.gallery.loc[benchmark.gallery["vehicle_id"] == 3, "path"].iloc[0]
+    assert of_data.mask_share(benchmark, path) == pytest.approx(12 * 10 / (48 * 56))
+
+
+def test_the_sheets_show_the_images_asked_for(benchmark):
+    names = ["0002_c001_00000001_0.png", "0005_c002_00000001_0.png"]
+    figure = of_data.masked(benchmark, names)
+    shown = [np.asarray(ax.images[0].get_array()) for ax in figure.axes]
+    paths = outcome.test_table(benchmark).loc[names, "path"]
+    np.testing.assert_array_equal(shown[1], np.asarray(Image.open(paths.iloc[1])))
+    assert len(shown) == 6
+    titles = [ax.get_title() for ax in of_data.one_of_each(benchmark, "type").axes]
+    assert titles == ["sedan", "van"]
+    assert len(of_data.one_vehicle(benchmark).axes) == CAMERAS
+    found = made_up(benchmark, lambda i: one_hot(i["model"]), lambda i: one_hot(i["vehicle_id"]))
+    strip = of_data.nearest(found, names[0], "o2", 3)
+    assert ["✓" in ax.get_title() for ax in strip.axes] == [False, True, True, False]
+
+
+def test_a_checkpoint_gives_the_networks_own_states_and_maps(benchmark, tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    row = experiments.row("rnn-ha")
+    scale = profiles.profile("smoke").scale(row)
+    model = build(row, scale, 2, 4).eval()
+    info = {
+        "row": "rnn-ha",
+        "image_size": scale.image_size,
+        "backbone": scale.backbone,
+        "state_width": scale.state_width,
+        "vehicles": 4,
+        "coarse_labels": [1, 2],
+    }
+    checkpoints.save(model, info, tmp_path / "a.safetensors")
+    seen = outcome.of_checkpoint(benchmark, tmp_path / "a.safetensors")
+    name = seen.images.index[7]
+    pixels = Images([seen.images.loc[name, "path"]], scale.image_size)
+    output = model(normalise(pixels[0][None]))
+    unit = torch.nn.functional.normalize(output.o1).detach().numpy()[0]
+    np.testing.assert_allclose(seen.vectors["o1"][7], unit, atol=1e-5)
+    own = output.attention[0].detach()
+    np.testing.assert_allclose(seen.views(name)["attention"], own, atol=1e-6)
+    assert set(seen.maps) == {"attention", "Grad-CAM"}

@@ -1,0 +1,158 @@
+"""Figures show the numbers they were given, and overlays the pixels they should."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import colormaps
+from matplotlib.colors import same_color
+
+from rnnha.figures import plots
+
+IMAGE = np.random.default_rng(0).integers(0, 256, (40, 60, 3)).astype(np.uint8)
+CORNER = np.array([[0.0, 0.0], [0.0, 1.0]])
+
+
+def test_overlay_leaves_the_image_where_the_map_is_zero_or_the_strength_is():
+    assert (plots.overlay(IMAGE, CORNER, 0.0) == IMAGE).all()
+    assert (plots.overlay(IMAGE, np.zeros((3, 3)), 1.0) == IMAGE).all()
+    changed = (plots.overlay(IMAGE, CORNER, 1.0) != IMAGE).any(axis=2)
+    assert not changed[:10].any() and not changed[:, :15].any()  # cells are bilinearly enlarged
+    assert changed[30:, 45:].all()
+
+
+def test_overlay_covers_the_hottest_place_with_one_colour_and_a_uniform_map_all_places():
+    covered = plots.overlay(IMAGE, CORNER, 1.0)
+    assert len(np.unique(covered[31:, 46:].reshape(-1, 3), axis=0)) == 1
+    scaled = plots.overlay(IMAGE, CORNER / 36, 1.0)  # maps of sum 1 look like maps of maximum 1
+    assert np.abs(covered.astype(int) - scaled).max() <= 1
+    black = plots.overlay(np.zeros_like(IMAGE), np.full((6, 6), 1 / 36), 1.0)
+    assert len(np.unique(black.reshape(-1, 3), axis=0)) == 1
+    # ... in the colour of the scale's middle: it has no place that is hotter than the others.
+    assert np.abs(black[0, 0] - 0.5 * 255 * np.array(colormaps["inferno"](0.5)[:3])).max() <= 1
+
+
+def test_overlay_enlarges_between_the_centres_of_cells():
+    # Two cells over four pixels: centres at 1 and 3, so pixels at .5, 1.5, 2.5, 3.5 get 0, 1/4,
+    # 3/4, 1; on black each shows that share of the colour for that share.
+    shown = plots.overlay(np.zeros((2, 4, 3), np.uint8), np.array([[0.0, 1.0]]), 1.0)
+    shares = np.array([0, 0.25, 0.75, 1])
+    expected = shares[:, None] * 255 * colormaps["inferno"](shares)[:, :3]
+    assert np.abs(shown - expected[None]).max() <= 0.51
+
+
+@pytest.mark.parametrize(
+    ("image", "heat", "strength", "message"),
+    [
+        (IMAGE.astype(float), CORNER, 0.5, "uint8"),
+        (IMAGE, np.full((2, 2), np.nan), 0.5, "finite"),
+        (IMAGE, -CORNER, 0.5, "not negative"),
+        (IMAGE, CORNER[0], 0.5, "h, w"),
+        (IMAGE, CORNER, 1.5, "strength"),
+    ],
+)
+def test_overlay_refuses_what_is_not_an_image_or_a_map(image, heat, strength, message):
+    with pytest.raises(ValueError, match=message):
+        plots.overlay(image, heat, strength)
+
+
+def test_mask_overlay_tints_the_mask_and_greys_the_rest():
+    mask = np.zeros((40, 60), bool)
+    mask[5:9, 20:30] = True
+    shown = plots.mask_overlay(IMAGE, mask).astype(int)
+    coloured = np.ptp(shown, axis=2) > 0
+    assert coloured[mask].all() and not coloured[~mask].any()
+    with pytest.raises(ValueError, match="does not fit"):
+        plots.mask_overlay(IMAGE, mask[:-1])
+
+
+def pictures(figure):
+    return [ax for ax in figure.axes if ax.images]
+
+
+def test_attention_grid_has_a_row_for_each_thing_shown():
+    masks = [np.zeros((40, 60), bool)] * 4
+    plain = plots.attention_grid([IMAGE] * 4, [CORNER] * 4, titles="abcd", columns=3)
+    full = plots.attention_grid([IMAGE] * 4, [CORNER] * 4, cams=[CORNER] * 4, masks=masks)
+    assert len(pictures(plain)) == 8 and len(pictures(full)) == 16
+    assert [ax.get_title() for ax in plain.axes if ax.get_title()] == list("abcd")
+    assert (pictures(plain)[0].images[0].get_array() == IMAGE).all()
+    with pytest.raises(ValueError):
+        plots.attention_grid([IMAGE] * 4, [CORNER] * 3)
+
+
+def test_retrieval_strip_marks_right_and_wrong_in_order():
+    figure = plots.retrieval_strip(IMAGE, [IMAGE] * 3, [True, False, True])
+    assert [ax.get_title() for ax in figure.axes] == ["query", "1 ✓", "2 ✗", "3 ✓"]
+    frames = [ax.spines["left"].get_edgecolor() for ax in figure.axes]
+    assert same_color(frames[1], frames[3]) and not same_color(frames[1], frames[2])
+
+
+def test_pair_figure_shows_both_images_both_maps_and_the_text():
+    figure = plots.pair_figure(IMAGE, CORNER, IMAGE, CORNER.T, "similarity 0.8")
+    assert len(pictures(figure)) == 4 and figure.get_suptitle() == "similarity 0.8"
+
+
+def test_cmc_curves_draw_the_given_values():
+    figure = plots.cmc_curves(
+        {"one": np.array([50.0, 75.0]), "two": np.array([20.0, 30.0])}, "t", dashed=["two"]
+    )
+    one, two = figure.axes[0].lines
+    assert one.get_ydata().tolist() == [50, 75] and one.get_xdata().tolist() == [1, 2]
+    assert (one.get_linestyle(), two.get_linestyle()) == ("-", "--")
+    assert [t.get_text() for t in figure.axes[0].get_legend().get_texts()] == ["one", "two"]
+
+
+def test_forest_draws_intervals_where_they_are_and_marks_the_primary_one():
+    rows = pd.DataFrame(
+        {
+            "label": ["a", "b"],
+            "difference": [1.0, -2.0],
+            "ci_low": [0.5, -4.0],
+            "ci_high": [2.0, 0.0],
+            "primary": [True, False],
+        }
+    )
+    ax = plots.forest(rows, "t").axes[0]
+    ends = [bar.get_segments()[0][:, 0].tolist() for bar in ax.collections]
+    assert ends == [[0.5, 2.0], [-4.0, 0.0]]
+    weights = [t.get_fontweight() for t in ax.get_yticklabels()]
+    assert weights == ["bold", "normal"] and ax.texts[0].get_text() == "+1.0 [+0.5, +2.0]"
+
+
+def test_training_curves_average_over_seeds_and_leave_out_heads_that_are_not_trained():
+    rows = [
+        {
+            "method": m,
+            "seed": seed,
+            "stage": stage,
+            "step": stage + 1,
+            "coarse_loss": coarse,
+            "fine_loss": 1.0 + seed,
+            "coarse_accuracy": coarse,
+            "fine_accuracy": 50.0,
+        }
+        for m in ("A", "B")
+        for seed in (0, 1)
+        for stage, coarse in ((0, np.nan), (1, 3.0 if m == "A" else np.nan))
+    ]
+    figure = plots.training_curves(pd.DataFrame(rows), "t")
+    coarse, fine = figure.axes[:2]
+    assert [line.get_ydata().tolist() for line in fine.lines[:2]] == [[1.5, 1.5], [1.5, 1.5]]
+    drawn = [line.get_ydata().tolist() for line in coarse.lines if len(line.get_xdata()) == 1]
+    assert drawn == [[3.0]]
+    assert 1.5 in [line.get_xdata()[0] for line in fine.lines]  # the next stage begins here
+
+
+def test_embedding_maps_colour_by_model_then_by_vehicle():
+    points = np.random.default_rng(0).random((6, 2))
+    figure = plots.embedding_maps(
+        {"o1": points, "o2": points}, list("aaabbb"), [1, 1, 2, 3, 3, 4], "t"
+    )
+    assert [len(ax.collections) for ax in figure.axes] == [2, 4, 2, 4]
+    shown = np.concatenate([c.get_offsets() for c in figure.axes[3].collections])
+    assert np.allclose(shown, points)
+
+
+def test_a_notebook_shows_a_figure_without_pyplot():
+    figure = plots.cmc_curves({"one": np.array([50.0, 75.0])}, "t")
+    assert figure._repr_png_().startswith(b"\x89PNG")
