@@ -1,6 +1,6 @@
 """Folders with the files and lists of VeRi-776 and VehicleID V1.0, and pictures of nothing.
 
-    PYTHONPATH=. python benchmarks/folders.py veri FOLDER
+    PYTHONPATH=. python bench/folders.py veri FOLDER
 
 The counts, the grammar of names and lists and the known faults are the real sets'; identities,
 cameras, types and models are drawn with a seed. Every image file is one of a few small JPEGs,

@@ -1,6 +1,6 @@
 """Loading, checking and scoring at the size of the real sets, without their pictures.
 
-    PYTHONPATH=. python benchmarks/full_size.py [--folder FOLDER] [--threads 2] [--write]
+    PYTHONPATH=. python bench/full_size.py [--folder FOLDER] [--threads 2] [--write]
 
 Builds folders with the files and lists of VeRi-776 (51,035 images) and VehicleID (221,567), see
 `folders.py`, in a temporary place or in FOLDER, where they stay and are used again. Each task has
@@ -29,7 +29,7 @@ from rnnha.paths import ROOT
 # Nothing large is imported here: a process counts the memory of the one that started it as its own.
 HERE = Path(__file__).resolve().parent
 FOLDERS = {"veri": "VeRi", "vehicleid": "VehicleID_V1.0"}
-LOAD = "import sys; from rnnha.data import load; load(*sys.argv[1:])"
+LOAD = "import sys; from rnnha.data.sets import load; load(*sys.argv[1:])"
 LISTS = ((2400, 10), (13164, 1))  # vehicles in the test list, draws
 LIMITS = {"load": (60, 1000), "check": (60, 1000), "score a draw": (30, 2000)}  # seconds, MB
 COLUMNS = ["case", "task", "seconds", "cpu_seconds", "peak_mb", "goal_seconds", "goal_mb"]

@@ -1,6 +1,6 @@
 """Score a VehicleID test list with random embeddings: what `full_size.py` runs by itself.
 
-    PYTHONPATH=. python benchmarks/full_size_scoring.py FOLDER 2400 --draws 10
+    PYTHONPATH=. python bench/full_size_scoring.py FOLDER 2400 --draws 10
 
 The way is that of a run: embeddings looked up by image name, one image a vehicle drawn as the
 gallery, `protocols.score`. Prints one line of JSON; `seconds` are those of one draw.

@@ -1,6 +1,6 @@
 """Exact and IVF-PQ search of a million embeddings: building, memory, time and recall.
 
-    PYTHONPATH=. python benchmarks/large_gallery.py [--count 20000] [--width 1024] [--write]
+    PYTHONPATH=. python bench/large_gallery.py [--count 20000] [--width 1024] [--write]
 
 Seeded synthetic embeddings, 20 a vehicle: model + vehicle + image, each Gaussian with variances
 that fall as 1/j and are rotated at random, so that a few dozen directions carry most of it, as in
@@ -28,6 +28,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from rnnha import markdown
 from rnnha.gallery import index
 from rnnha.gallery.search import Gallery
 from rnnha.paths import ROOT, atomic
@@ -197,9 +198,8 @@ def page_table(rows: pd.DataFrame) -> str:
             return f"{value:.3f}" if column.startswith("recall") else f"{value:.3g}"
         return f"{value:.1f}" if column == "right" else f"{value:,.0f}"
 
-    lines = [SHOWN.values(), ["---"] * len(SHOWN)]
-    lines += [[cell(c, row[c]) for c in SHOWN] for _, row in rows.iterrows()]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+    lines = [[cell(c, row[c]) for c in SHOWN] for _, row in rows.iterrows()]
+    return markdown.table(list(SHOWN.values()), lines) + "\n"
 
 
 def keep(rows: pd.DataFrame) -> None:

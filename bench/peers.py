@@ -4,7 +4,7 @@ Both come from PyPI without the libraries they would pull in: scoring needs NumP
 The fastreid wheel carries its Cython scorer as source, which is compiled here as that
 project's own Makefile would; torchreid 0.2.5 has the Python scorer only.
 
-    python benchmarks/peers.py
+    python bench/peers.py
 """
 
 import subprocess

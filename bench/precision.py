@@ -1,8 +1,8 @@
 """Does bfloat16 change the results? The paper's ablation on rendered sets, in both precisions.
 
     make reproduce ROWS="fc-ha rnn-h rnn-ha"
-    make reproduce ROWS="fc-ha rnn-h rnn-ha" PRECISION=bfloat16 RESULTS=build/bfloat16
-    PYTHONPATH=. python benchmarks/precision.py [--datasets rendered-veri ...] [--write]
+    make reproduce ROWS="fc-ha rnn-h rnn-ha" PRECISION=bfloat16 RNNHA_RESULTS=build/bfloat16
+    PYTHONPATH=. python bench/precision.py [--datasets rendered-veri ...] [--write]
 
 Each seed has a stage 0 of its own in each precision. Shown are the mean and the standard deviation
 over seeds, which is what "the same" is measured by, and the difference of the means, paired by

@@ -1,8 +1,8 @@
 """Scoring speed and memory beside the scorers of fast-reid and torchreid, in one run.
 
     make bench                                  (or, by hand:)
-    python benchmarks/peers.py
-    PYTHONPATH=. .venv-bench/bin/python benchmarks/scoring.py [--threads 1] [--write]
+    python bench/peers.py
+    PYTHONPATH=. .venv-bench/bin/python bench/scoring.py [--threads 1] [--write]
 
 Random embeddings with the sizes of VeRi-776 (1,678 x 11,579, 200 vehicles, 20 cameras) and
 of VehicleID's largest usual list (17,377 x 2,400, one gallery image a vehicle). Scorers take

@@ -1,6 +1,6 @@
 """Training speed beside the authors' way, on the processor, in one run.
 
-    PYTHONPATH=. python benchmarks/training.py [--threads 2] [--images FOLDER] [--compile] [--write]
+    PYTHONPATH=. python bench/training.py [--threads 2] [--images FOLDER] [--compile] [--write]
 
 | case                     | authors' way                         | rnnha                        |
 |--------------------------|--------------------------------------|------------------------------|

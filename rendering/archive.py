@@ -50,4 +50,6 @@ def _add(tar: tarfile.TarFile, path: Path, data: Path) -> None:
 def _note_sum(archive: Path) -> None:
     sums = read_sums(archive.with_name(SUMS)) | {archive.name: sha256(archive)}
     with atomic(archive.with_name(SUMS)) as temporary:
-        temporary.write_text("".join(f"{sums[name]}  {name}\n" for name in sorted(sums)))
+        temporary.write_text(
+            "".join(f"{sums[name]}  {name}\n" for name in sorted(sums)), encoding="utf-8"
+        )

@@ -6,7 +6,7 @@ The door for Python; each function imports what it needs when it is called.
 
     benchmark = load("rendered-veri")            # images, labels and how they are scored
     seen = embed(benchmark)                      # by the shipped checkpoint, or your own
-    print(score(seen))                           # mAP and top-k by the set's protocols
+    print(score(seen).to_string(index=False))    # mAP and top-k by the set's protocols
     attention(seen, seen.images.index[0])        # one image, and where the fine step looks
 """
 

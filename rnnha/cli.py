@@ -1,30 +1,77 @@
 """The command line, `rnnha COMMAND`: its options; `rnnha.commands` does what they say."""
 
 import argparse
+import io
+import os
+import select
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from rnnha import __version__, commands, experiments, profiles
+from rnnha.files import printable
+
+_NAME = "rnnha: "
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; an expected error is one clear line and exit code 1."""
+    """Run one command; an expected error is one clear line and exit code 1.
+
+    Where nobody reads what is printed any more (`| head`), the exit code is 141 and nothing is
+    said, as other programs do.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names that are no text are shown, too
+    try:
+        try:
+            return _call(arguments)
+        finally:
+            if sys.stdout:
+                sys.stdout.flush()  # here, not when Python ends: an error can still be told
+    except OSError as error:
+        quiet = isinstance(error, BrokenPipeError)
+        if not quiet:
+            _tell(f"what is printed cannot be written: {error}")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left
+        return 141 if quiet else 1
+
+
+def _call(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return options.call(options) or 0
     except KeyboardInterrupt:
-        print("rnnha: interrupted; `run` goes on where it was", file=sys.stderr)
+        _tell("interrupted; `run` goes on where it was")
         return 130
     except (ValueError, RuntimeError, OSError) as error:
-        print(f"rnnha: {error}", file=sys.stderr)
+        if isinstance(error, BrokenPipeError) and _reader_is_gone():
+            raise
+        _tell(str(error))
     except KeyError as error:  # its text is the repr of the message
-        print(f"rnnha: {error.args[0]}", file=sys.stderr)
+        _tell(str(error.args[0]))
     return 1
 
 
+def _tell(message: str) -> None:
+    """Print an error, its later lines indented: so a newline in a file's name forges none."""
+    print(_NAME + printable(message).replace("\n", "\n" + " " * len(_NAME)), file=sys.stderr)
+
+
+def _reader_is_gone() -> bool:
+    """Whether stdout is a pipe that has lost its reader; other pipes break for worse reasons."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)  # it tells errors, unasked
+    return bool(poll.poll(0))
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="rnnha", description="Coarse-to-fine vehicle re-identification (RNN-HA, ACCV 2018)."
     )
     parser.add_argument("--version", action="version", version=f"rnnha {__version__}")

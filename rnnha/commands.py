@@ -7,6 +7,7 @@ import sys
 from argparse import Namespace
 
 from rnnha import paths
+from rnnha.files import printable
 from rnnha.paths import atomic
 
 
@@ -23,7 +24,7 @@ def check(options: Namespace) -> int:
     from rnnha.data.check import check
 
     report = check(options.path)
-    print(report)
+    print(printable(str(report)))
     return 0 if report.ok else 1
 
 

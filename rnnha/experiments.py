@@ -16,7 +16,7 @@ class Row:
     steps, attention: of `models.rnn_ha`, for networks that have them.
     backbone, pixels: the paper's names; a profile says what stands for them.
     variant: "paper", the equations, or "released", the oddities of the authors' code as well.
-    columns: what the oracle knows of a vehicle.
+    columns: what the oracle knows of a vehicle. note: said of the row below a table.
     """
 
     slug: str
@@ -31,6 +31,7 @@ class Row:
     pixels: int = 224
     variant: str = "paper"
     columns: tuple[str, ...] = ()
+    note: str = ""
 
 
 VERI, VEHICLEID, BOTH = ("VeRi",), ("VehicleID",), ("VeRi", "VehicleID")
@@ -62,6 +63,7 @@ ROWS = (
         "the GRU becomes two fully connected layers (our reading): does recurrence matter?",
         method="network",
         steps="fully-connected",
+        note="our reading; its exact form was never released",
     ),
     _row(
         "rnn-h",

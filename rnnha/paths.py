@@ -4,6 +4,8 @@
 `build/smoke`). Read `paths.DATA` and `paths.RESULTS` when they are needed, not on import.
 """
 
+import errno
+import glob
 import hashlib
 import os
 import shutil
@@ -21,6 +23,7 @@ DATA = Path(os.environ.get("RNNHA_DATA", ROOT / "data")).expanduser().resolve()
 RESULTS = Path(os.environ.get("RNNHA_RESULTS", ROOT / "results")).expanduser().resolve()
 REFERENCE = ROOT / "results" / "reference"
 ASSETS = PACKAGE / "assets"
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 
 def sha256(path: Path) -> str:
@@ -31,7 +34,10 @@ def sha256(path: Path) -> str:
 
 @contextmanager
 def alone(out: Path, label: str) -> Iterator[None]:
-    """Keep other processes from writing `out`; what a killed one left behind goes."""
+    """Keep other processes from writing `out`; what a killed one left behind goes.
+
+    Where the file system has no locks, as some network ones, a warning is all that can be done.
+    """
     out.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(out.with_name(f".{out.stem}.lock"))
     try:
@@ -39,9 +45,18 @@ def alone(out: Path, label: str) -> Iterator[None]:
     except Timeout:
         print(f"{label} | another process is at it; waiting", file=sys.stderr)
         lock.acquire()
+    except (NotImplementedError, OSError) as error:
+        if getattr(error, "errno", errno.ENOSYS) not in _NO_LOCKS:
+            raise
+        print(f"{label} | no locks in {out.parent}: start one process at a time", file=sys.stderr)
     try:
-        for leftover in out.parent.glob(f".{out.stem}.*.tmp*"):
-            leftover.unlink()
+        # Without a lock, what lies there may be another process's work.
+        pattern = f".{glob.escape(out.stem)}.*.tmp*"
+        for leftover in out.parent.glob(pattern) if lock.is_locked else ():
+            if leftover.is_dir():
+                shutil.rmtree(leftover)
+            else:
+                leftover.unlink(missing_ok=True)
         yield
     finally:
         lock.release()
@@ -53,6 +68,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
     A killed or failed writer therefore never leaves half a file under the final name.
     The temporary name keeps the suffix, because many writers choose their format by it.
+    Raises OSError that says so where the disk is full.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,8 +76,19 @@ def atomic(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         os.replace(temporary, path)
+    except Exception as error:
+        if _no_room(error, path.parent):
+            raise OSError(f"{path}: the disk is full; make room and start again") from error
+        raise
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary)
         else:
             temporary.unlink(missing_ok=True)
+
+
+def _no_room(error: Exception, folder: Path) -> bool:
+    """Writers say it in their own ways; torch's only says that it could not write."""
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space" in str(error):
+        return True
+    return isinstance(error, RuntimeError) and shutil.disk_usage(folder).free < 2**16

@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from rnnha import paths
+from rnnha.data.archives import unpack
+from rnnha.data.sets import SETS
 from rnnha.paths import ROOT
 
 # .ci/run sets them: the tests that need what is optional elsewhere must not be skipped there.
@@ -47,3 +50,12 @@ def tiny(tmp_path_factory) -> Path:
                 split = "train" if vehicle < 16 else "query" if camera == 0 else "gallery"
                 writer.writerow([name, vehicle, vehicle % 4, camera, split])
     return folder / "tiny.csv"
+
+
+@pytest.fixture(scope="session")
+def rendered() -> Path:
+    """The folder of the shipped rendered sets, unpacked."""
+    for data_set in SETS.values():
+        if data_set.archive:
+            unpack(data_set)
+    return paths.DATA

@@ -2,12 +2,17 @@
 
 import csv
 import io
-from collections.abc import Iterable
+import signal
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 from PIL import Image
 from scipy.io import savemat
+
+from rnnha.data import official
 
 VERI_TRAIN = {  # name -> (typeID, colorID) in train_label.xml; None: absent from it
     "0001_c001_00016450_0.jpg": (4, 7),
@@ -35,6 +40,22 @@ VERI_GOOD = ("5 6 ", "1 2 ")
 VERI_JUNK = ("4 ", "3 ")
 
 
+@contextmanager
+def seconds(limit: int) -> Iterator[None]:
+    """Fail instead of hanging, where a reader waits for a pipe."""
+
+    def late(number, frame):
+        raise TimeoutError(f"hangs: not done after {limit} seconds")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(limit)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def jpeg(size: tuple[int, int] = (12, 8), mode: str = "RGB", seed: int = 0) -> bytes:
     channels = {"RGB": (3,), "L": (), "CMYK": (4,)}[mode]
     pixels = np.random.default_rng(seed).integers(0, 256, (*size[::-1], *channels), dtype=np.uint8)
@@ -44,9 +65,10 @@ def jpeg(size: tuple[int, int] = (12, 8), mode: str = "RGB", seed: int = 0) -> b
 
 
 def write_images(folder: Path, names: Iterable[str]) -> None:
+    """A picture for each name: files of one name are equal, others differ."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
-        (folder / name).write_bytes(jpeg())
+        (folder / name).write_bytes(jpeg(seed=crc32(name.encode())))
 
 
 def write_crlf(path: Path, lines: Iterable[str]) -> None:
@@ -116,10 +138,16 @@ def write_mat(path: Path, names: list[str], classes: list[int], models: list[int
     savemat(path, {"images": struct})
 
 
+def expect_mat(monkeypatch, name: str, images: int, vehicles: int, coarse: int) -> None:
+    """Let the label file of this name have these counts, instead of the published ones."""
+    counts = {"images": images, "vehicles": vehicles, "coarse": coarse}
+    monkeypatch.setitem(official.LISTS, name, official.LISTS[name]._replace(**counts))
+
+
 def write_side_car(layout: Path, rows: Iterable[tuple[str, int, str]]) -> None:
     """`images.csv` beside a rendered layout, from (image, vehicle, split)."""
     columns = "image vehicle_id split type model paint view camera light cues".split()
-    with open(layout.parent / "images.csv", "w", newline="") as file:
+    with open(layout.parent / "images.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
         rest = ["suv", "m1", "p1", "front", "1", "sun", "dent;sticker"]

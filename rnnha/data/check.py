@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rnnha.data import csv_manifest, official
+from rnnha.data import official
 from rnnha.data.manifest import MASKS, Benchmark
-from rnnha.data.sets import SETS, DataSet, load
+from rnnha.data.matches import expect_matches
+from rnnha.data.sets import SETS, DataSet, expect_one, find, load
 from rnnha.files import DataError, image_names, some
 
 SAMPLE = 32  # images decoded of each split
@@ -60,18 +61,23 @@ def check(path: str | Path) -> Report:
     if path.is_file() and path.suffix.lower() == ".mat":
         _check_label_files([path], report)
         return report
-    folders = _recognise(path) if path.is_dir() else []
-    for name, folder in folders:
+    try:
+        folders = find(path.resolve()) if path.is_dir() else []
+    except (DataError, OSError) as error:
+        report.wrong.append(str(error))
+        return report
+    for data_set, folder in folders:
         part = Report(folder)
-        _check_set(name, folder.resolve(), part)
-        report.sets.append(name)
-        prefix = f"{name}: " if len(folders) > 1 else ""
+        _check_set(data_set.name, folder, part)
+        report.sets.append(data_set.name)
+        prefix = f"{data_set.name}: " if len(folders) > 1 else ""
         for ours, theirs in (
             (report.found, part.found),
             (report.wrong, part.wrong),
             (report.advice, part.advice),
         ):
             ours += [prefix + line for line in theirs]
+    _expect_each_once(folders, report)
     label_files = sorted(path.glob("*.mat")) if path.is_dir() and not folders else []
     if label_files:
         _check_label_files(label_files, report)
@@ -80,21 +86,12 @@ def check(path: str | Path) -> Report:
     return report
 
 
-def _recognise(path: Path) -> list[tuple[str, Path]]:
-    """(data set, folder of its layout) for `path` itself, else for all up to two folders below.
-
-    Two, because a rendered set's layout lies beside its masks: rendered-veri/VeRi.
-    """
-    if found := _recognised(path):
-        return [(found.name, path)]
-    below = sorted([*path.glob("*/"), *path.glob("*/*/")])
-    return [(found.name, folder) for folder in below if (found := _recognised(folder))]
-
-
-def _recognised(folder: Path) -> DataSet | None:
-    rendered = (folder.parent / "images.csv").is_file() or folder.parent.name.startswith("rendered")
-    found = (s for s in SETS.values() if s.synthetic == rendered and s.layout.recognises(folder))
-    return next(found, None)
+def _expect_each_once(folders: list[tuple[DataSet, Path]], report: Report) -> None:
+    for data_set in SETS.values():
+        try:
+            expect_one(data_set, [folder for found, folder in folders if found is data_set])
+        except DataError as error:
+            report.wrong.append(str(error))
 
 
 def _check_set(name: str, folder: Path, report: Report) -> None:
@@ -106,7 +103,7 @@ def _check_set(name: str, folder: Path, report: Report) -> None:
         return
     try:
         benchmark = load(name, folder)
-    except DataError as error:
+    except (DataError, OSError) as error:
         report.wrong.append(str(error))
         report.advice.append(f"mend what is named above, or take the set anew: {SETS[name].get()}")
         return
@@ -117,8 +114,8 @@ def _check_set(name: str, folder: Path, report: Report) -> None:
 
 def _check_own(path: Path, report: Report) -> None:
     try:
-        _describe(csv_manifest.read(path), report)
-    except DataError as error:
+        _describe(load(path), report)
+    except (DataError, OSError) as error:
         report.wrong.append(str(error))
         report.advice.append(
             "mend the CSV file; `pydoc rnnha.data.csv_manifest` describes its columns"
@@ -151,8 +148,14 @@ def _describe(benchmark: Benchmark, report: Report) -> None:
         lists = [f"{size} vehicles ({images:,} images)" for size, images in sizes.items()]
         report.found.append(f"test lists: {', '.join(lists)}")
     report.found += benchmark.notes
+    if (benchmark.manifest["split"] != "train").any():
+        try:
+            report.found.append(expect_matches(benchmark).text)
+        except DataError as error:
+            report.wrong.append(str(error))
     unreadable_images = unreadable(sample)
-    report.found.append(f"{len(sample) - len(unreadable_images)} of {len(sample)} images decoded")
+    decoded, rows = len(sample) - len(unreadable_images), len(benchmark.manifest)
+    report.found.append(f"{decoded:,} of {len(sample):,} images decoded, a sample of {rows:,}")
     if unreadable_images:
         report.wrong += unreadable_images
         report.advice.append("take the unreadable images from the archive again")

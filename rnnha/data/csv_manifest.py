@@ -7,18 +7,22 @@
 
 Required columns: path (relative to the CSV, or absolute), vehicle_id, split (train, query and
 gallery; or train and test, for VehicleID's protocol with draws). Optional: coarse_id, camera_id,
-track_id, type, color; empty cells mean unknown. Ids may be whole numbers, or any text: a column
-with text in it is numbered 0, 1, 2... in alphabetical order. Without coarse_id the types, if
-given, are the coarse classes. Any other column is an error, because a misspelt camera_id would
-silently change the score.
+track_id, type, color; empty cells mean unknown, and so do nan, NULL, None and NA. Ids may be whole
+numbers (12.0 is 12), or any text: a column with text in it is numbered 0, 1, 2... in alphabetical
+order. Without coarse_id the types, if given, are the coarse classes. Any other column is an error,
+because a misspelt camera_id would silently change the score; so is one id in two spellings (1 and
+001), a query that would find itself, and a track of two vehicles or cameras.
 """
 
 import filecmp
+import os
 import re
 from pathlib import Path
 
 import pandas as pd
 
+from rnnha.data import copies
+from rnnha.data.csv_cells import numbers, one_spelling, read_blocks
 from rnnha.data.manifest import COLUMNS, SPLITS, Benchmark, make_manifest
 from rnnha.files import DataError, missing_files, some
 
@@ -34,15 +38,18 @@ def read(path: Path, *, images: bool = True) -> Benchmark:
     cameras, else "cross-camera". Raises DataError with the lines at fault.
     """
     path = Path(path).expanduser()
-    table = _read_table(path)
+    rows = _read_table(path)
     notes: list[str] = []
-    rows = table.copy()
     if "coarse_id" not in rows and "type" in rows:
         rows["coarse_id"] = rows["type"]
         notes.append("no coarse_id: the types are the coarse classes")
+    if "track_id" in rows:
+        rows["track_id"] = one_spelling(rows["track_id"], path)
+    written = rows["vehicle_id"]
     for column in IDS:
         if column in rows:
-            rows[column] = _numbers(rows[column], notes)
+            rows[column], note = numbers(rows[column], path)
+            notes += [note] if note else []
     folder = path.resolve().parent
     files = [folder / name for name in rows["path"]]
     if images and (missing := set(missing_files(files))):
@@ -54,9 +61,14 @@ def read(path: Path, *, images: bool = True) -> Benchmark:
     rows["path"] = [str(file) for file in files]
     splits = set(rows["split"])
     protocol = _protocol(path, rows, splits)
-    manifest = make_manifest(rows, path)
+    _expect_apart(path, rows, written)
+    _expect_once(path, rows)
+    if protocol == "veri":
+        _expect_whole_tracks(path, rows)
     if images:
-        _expect_distinct_names(path, manifest[manifest["split"] != "train"])
+        _expect_distinct_names(path, rows[rows["split"] != "train"])
+    copies.expect_none(path, rows, protocol, images)
+    manifest = make_manifest(rows, path)
     lists = {}
     if "test" in splits:
         test = manifest[manifest["split"] == "test"]
@@ -70,7 +82,7 @@ def read(path: Path, *, images: bool = True) -> Benchmark:
         manifest=manifest,
         protocol=protocol,
         test_lists=lists,
-        notes=tuple(notes),
+        notes=(*notes, *_coarse_note(manifest)),
     )
 
 
@@ -100,14 +112,64 @@ def _expect_distinct_names(path: Path, tested: pd.DataFrame) -> None:
             )
 
 
+def _expect_once(path: Path, rows: pd.DataFrame) -> None:
+    """One row an image and split, and one vehicle an image, however its path is written."""
+    known = rows.assign(image=[os.path.normpath(file) for file in rows["path"]])
+    known = known[known.duplicated("image", keep=False)]
+    several = known[known.groupby("image")["vehicle_id"].transform("nunique") > 1]
+    twice = known[known.duplicated(["image", "split"], keep=False)]
+    for odd, fault in ((several, "is of several vehicles"), (twice, "is listed twice in a split")):
+        if len(odd):
+            image = odd["image"].iloc[0]
+            raise DataError(
+                f"{path}: {image} {fault}, on lines {some(odd.index[odd['image'] == image])} "
+                f"({odd['image'].nunique():,} such images); keep one row"
+            )
+
+
+def _expect_apart(path: Path, rows: pd.DataFrame, written: pd.Series) -> None:
+    """No vehicle is both for training and for test; `written`: the ids as they stand there."""
+    train = (rows["split"] == "train").to_numpy(bool)
+    both = rows["vehicle_id"].isin(rows["vehicle_id"][train]) & ~train
+    if both.any():
+        line = rows.index[both][0]
+        same = rows.index[train & (rows["vehicle_id"] == rows["vehicle_id"][line])]
+        raise DataError(
+            f"{path}: vehicles both for training and for test: {some(written[both].unique())}; "
+            f"the first is on line {same[0]} and on line {line}; re-identification is tested on "
+            "vehicles never seen in training"
+        )
+
+
+def _expect_whole_tracks(path: Path, rows: pd.DataFrame) -> None:
+    """Tracks that are numbered anew for each camera would be ranked as one."""
+    known = rows[(rows["split"] == "gallery").to_numpy(bool)]
+    known = known.dropna(subset="track_id") if "track_id" in known else known[:0]
+    first: dict[str, tuple] = {}
+    columns = (known.get(column, ()) for column in ("track_id", "vehicle_id", "camera_id"))
+    for line, track, *labels in zip(known.index, *columns, strict=True):
+        before, expected = first.setdefault(track, (line, labels))
+        if labels != expected:
+            raise DataError(
+                f"{path}: track {track} on lines {before} and {line} is of two vehicles or "
+                "cameras; a track is one vehicle seen by one camera: where numbers begin anew, "
+                "put the camera's name before them"
+            )
+
+
+def _coarse_note(manifest: pd.DataFrame) -> list[str]:
+    """How many training images a network with a coarse head can learn from."""
+    coarse = manifest.loc[manifest["split"] == "train", "coarse_id"]
+    if coarse.empty:
+        return []
+    known = int(coarse.notna().sum())
+    rest = "" if known == len(coarse) else "; a network with a coarse head learns from these alone"
+    return [f"{known:,} of {len(coarse):,} training images have a coarse label{rest}"]
+
+
 def _read_table(path: Path) -> pd.DataFrame:
-    """The cells as stripped text, <NA> where empty, indexed by line number in the file."""
-    try:
-        table = pd.read_csv(path, dtype="string", keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
-        raise DataError(f"{path}: not a readable CSV file in UTF-8: {error}") from error
-    table.columns = [str(column).strip() for column in table.columns]
-    table.index = table.index + 2  # line 1 is the header
+    """The cells as stripped text, <NA> where unknown, indexed by line number in the file."""
+    (table,) = read_blocks(path)
     absent = [column for column in REQUIRED if column not in table]
     unknown = [column for column in table if column not in COLUMNS]
     if absent or unknown:
@@ -116,12 +178,11 @@ def _read_table(path: Path) -> pd.DataFrame:
             + (f"columns missing: {some(absent)}; " if absent else "")
             + (f"unknown columns: {some(unknown)}; " if unknown else "")
             + f"required are {', '.join(REQUIRED)}, "
-            + f"optional {', '.join(column for column in COLUMNS if column not in REQUIRED)}"
+            + f"optional {', '.join(column for column in COLUMNS if column not in REQUIRED)}; "
+            + "cells are separated by commas"
         )
     if table.empty:
         raise DataError(f"{path}: no rows below the header")
-    table = table.apply(lambda column: column.str.strip())
-    table = table.mask(table == "", pd.NA)
     for column in REQUIRED:
         if table[column].isna().any():
             lines = table.index[table[column].isna()]
@@ -133,22 +194,6 @@ def _read_table(path: Path) -> pd.DataFrame:
             f"lines {some(odd.index)}"
         )
     return table
-
-
-def _numbers(column: pd.Series, notes: list[str]) -> pd.Series:
-    """Ids as Int64: whole numbers stay what they are, text is numbered in alphabetical order."""
-    known = column.dropna()
-    if known.str.fullmatch(r"-?\d{1,18}").all():
-        numbers = known.astype("int64")
-        if numbers.nunique() == known.nunique():  # else "7" and "007" would become one
-            return numbers.reindex(column.index).astype("Int64")
-    texts = sorted(known.unique())
-    notes.append(
-        f"{column.name}: {len(texts):,} texts numbered from 0 in alphabetical order "
-        f"({some((f'{text} = {number}' for number, text in enumerate(texts)), 3)})"
-    )
-    number_of = {text: number for number, text in enumerate(texts)}
-    return column.map(number_of, na_action="ignore").astype("Int64")
 
 
 def _protocol(path: Path, rows: pd.DataFrame, splits: set[str]) -> str:

@@ -15,7 +15,10 @@ from rnnha.data.manifest import Benchmark, make_manifest
 from rnnha.files import DataError, image_names, some
 
 TYPES = ("bus", "car", "motorcycle", "truck")  # coarse_id 1 to 4
-GRAMMAR = re.compile(rf"(?P<type>{'|'.join(TYPES)})_(?P<number>\d{{4}})_cam(?P<camera>[12])\.jpg")
+# A number has four digits, as a rule: the source's motorcycle_153_cam1.jpg has three.
+GRAMMAR = re.compile(
+    rf"(?P<type>{'|'.join(TYPES)})_(?P<number>0*[0-9]{{1,4}})_cam(?P<camera>[12])\.jpg"
+)
 
 
 def read(root: Path, name: str = "photographs", synthetic: bool = False) -> Benchmark:
@@ -23,15 +26,17 @@ def read(root: Path, name: str = "photographs", synthetic: bool = False) -> Benc
 
     A vehicle's number is only unique within its type, so vehicle_id = 10,000 * coarse_id + number.
     Without the source's own `images/test/`, half of each type's vehicles (chosen by a hash of type
-    and number, so always the same) are for training. Raises DataError.
+    and number, so always the same) are for training. Files of other names, and all but one of
+    those that are the same vehicle, number and camera, are left out and noted.
+    Raises DataError where most names are others.
     """
     folders = image_folders(root)
     if not folders:
         raise DataError(
             f"{root}: no files like car_0001_cam1.jpg in images/ or images/train and images/test"
         )
-    rows = pd.concat([_parse(folder) for folder in folders], ignore_index=True)
     notes: list[str] = []
+    rows = pd.concat([_parse(folder, notes) for folder in folders], ignore_index=True)
     own_split = any(folder.name == "test" for folder in folders)
     if own_split:
         tested = rows["vehicle_id"].isin(rows.loc[rows["folder"] == "test", "vehicle_id"])
@@ -85,30 +90,43 @@ def image_folders(root: Path) -> list[Path]:
     return found if any(GRAMMAR.fullmatch(name) for name in names) else []
 
 
-def _parse(folder: Path) -> pd.DataFrame:
+def _parse(folder: Path, notes: list[str]) -> pd.DataFrame:
     names = sorted(image_names(folder))
     matches = [GRAMMAR.fullmatch(name) for name in names]
     odd = [name for name, match in zip(names, matches, strict=True) if match is None]
-    if odd:
+    said = f"other than <type>_<number>_cam<1|2>.jpg with a type of {', '.join(TYPES)}: {some(odd)}"
+    if 2 * len(odd) > len(names):
         raise DataError(
-            f"{folder}: {len(odd):,} file names other than <type>_<4-digit number>_cam<1|2>.jpg "
-            f"with a type of {', '.join(TYPES)}: {some(odd)}. Take them away"
+            f"{folder}: {len(odd):,} of {len(names):,} file names {said}. These are other "
+            "photographs; write a CSV manifest for them"
         )
-    coarse = [TYPES.index(match["type"]) + 1 for match in matches]
+    if odd:
+        notes.append(f"{folder.name}: {len(odd):,} files left out, with names {said}")
+    fitting = [match for match in matches if match]
+    coarse = [TYPES.index(match["type"]) + 1 for match in fitting]
+    numbers = [int(match["number"]) for match in fitting]
     prefix = f"{folder.resolve()}/"
-    return pd.DataFrame(
+    rows = pd.DataFrame(
         {
-            "path": [prefix + name for name in names],
-            "vehicle_id": [
-                10_000 * kind + int(match["number"])
-                for kind, match in zip(coarse, matches, strict=True)
-            ],
+            "path": [prefix + match[0] for match in fitting],
+            "vehicle_id": [10_000 * k + number for k, number in zip(coarse, numbers, strict=True)],
             "coarse_id": coarse,
-            "camera_id": [int(match["camera"]) for match in matches],
-            "type": [match["type"] for match in matches],
+            "camera_id": [int(match["camera"]) for match in fitting],
+            "type": [match["type"] for match in fitting],
             "folder": folder.name,
         }
     )
+    # Nothing says whether car_7 and car_0007 are one vehicle: the usual spelling counts.
+    usual = pd.Series([len(match["number"]) == 4 for match in fitting], index=rows.index)
+    order = usual.sort_values(ascending=False, kind="stable").index
+    again = rows.loc[order].duplicated(["vehicle_id", "camera_id"]).reindex(rows.index)
+    if again.any():
+        left = [Path(path).name for path in rows.loc[again, "path"]]
+        notes.append(
+            f"{folder.name}: {len(left):,} files left out, whose number is another file's, too: "
+            f"{some(left)}"
+        )
+    return rows[~again]
 
 
 def _training_half(rows: pd.DataFrame) -> set[int]:

@@ -1,5 +1,6 @@
 """The data sets that the project knows, one record each; `load` is the one way to any set."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -131,6 +132,7 @@ SETS = {
         ),
     )
 }
+LONGEST_NAME = 100  # characters of an own set's name: file names of results have 255, with more
 #: The sets that have a table, in the order in which tables are written.
 TABLES = ("veri", "rendered-veri", "vehicleid", "rendered-vehicleid")
 
@@ -169,20 +171,78 @@ def name_of(name: str | Path) -> str:
     if not is_own(name):
         return known(str(name)).name
     own = csv_manifest.name_of(Path(name))
-    if any(own == taken or own.startswith(f"{taken}-holdout") for taken in SETS):
+    folded = own.lower()  # some file systems take VERI and veri for one folder
+    if any(folded == taken or folded.startswith(f"{taken}-holdout") for taken in SETS):
         raise DataError(
-            f"{name}: a manifest of this name would be taken for the data set {own}; rename the "
-            f"file, to my-{own}.csv for instance"
+            f"{name}: a manifest of this name would be taken for the data set {folded}; rename the "
+            "file, to my-set.csv for instance"
+        )
+    if folded.endswith("-holdout"):
+        raise DataError(
+            f"{name}: results of the vehicles held out of {own[: -len('-holdout')]}.csv are kept "
+            "under this name; rename the file, to my-set.csv for instance"
+        )
+    if len(own) > LONGEST_NAME:
+        raise DataError(
+            f"{name}: the file's name names the set and its results; expected at most "
+            f"{LONGEST_NAME} characters, found {len(own)}: rename the file"
         )
     return own
+
+
+def find(path: Path) -> list[tuple[DataSet, Path]]:
+    """Each data set's layout in a folder: the folder itself, else all up to two folders below.
+
+    Two, because archives unpack into a folder of their own, and a rendered set's layout lies
+    beside its masks (rendered-veri/VeRi). What macOS packs beside (__MACOSX) holds no images.
+    """
+    found, level = [], [path]
+    for _ in range(3):
+        below: list[Path] = []
+        for folder in level:
+            if data_set := _recognised(folder):
+                found.append((data_set, folder))
+            else:
+                below += sorted(inner for inner in folder.glob("*/") if _may_hold_data(inner))
+        level = below
+    return found
+
+
+def _may_hold_data(folder: Path) -> bool:
+    return folder.name != "__MACOSX" and not folder.name.startswith(".")
+
+
+def _recognised(folder: Path) -> DataSet | None:
+    rendered = (folder.parent / "images.csv").is_file() or folder.parent.name.startswith("rendered")
+    found = (s for s in SETS.values() if s.synthetic == rendered and s.layout.recognises(folder))
+    return next(found, None)
+
+
+def expect_one(data_set: DataSet, folders: Sequence[Path]) -> None:
+    """Raise DataError where a set is found twice: nothing says which is meant."""
+    if len(folders) > 1:
+        raise DataError(
+            f"{data_set.name}: found in {' and in '.join(str(folder) for folder in folders)}; "
+            "name the one that is meant, or move the other away"
+        )
+
+
+def _layout_in(folder: Path, data_set: DataSet) -> Path:
+    """The folder of a set's layout: `folder`, or the one that it was unpacked to below."""
+    if data_set.layout.recognises(folder):
+        return folder
+    places = [place for found, place in find(folder) if found is data_set]
+    expect_one(data_set, places)
+    return places[0] if places else folder
 
 
 def load(name: str | Path, root: str | Path | None = None) -> Benchmark:
     """Read and check a data set: a name of `SETS`, or the path of a CSV manifest of one's own.
 
-    root: folder of its layout; by default the place that its record gives.
-    Raises DataError: unknown name, folder absent (says whom to ask), files or labels missing,
-    counts other than published.
+    root: folder of its layout, or one that holds it up to two folders below; by default the place
+        that its record gives.
+    Raises DataError: unknown name, folder absent (says whom to ask) or holding the set twice,
+    files or labels missing, counts other than published.
     """
     if is_own(name):
         name_of(name)
@@ -194,7 +254,8 @@ def load(name: str | Path, root: str | Path | None = None) -> Benchmark:
             f"{name}: no folder {folder}. {data_set.get()}. "
             "The folder goes there, or elsewhere if RNNHA_DATA names the folder that holds it"
         )
-    benchmark = data_set.layout.read(folder.resolve(), data_set.name, data_set.synthetic)
+    layout = _layout_in(folder.resolve(), data_set)
+    benchmark = data_set.layout.read(layout, data_set.name, data_set.synthetic)
     if benchmark.synthetic:
         check_side_car(benchmark)
     else:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from rnnha.data.manifest import Benchmark, names_of
+from rnnha.files import DataError
 
 
 def fewer_vehicles(benchmark: Benchmark, train: int | None, test: int | None) -> Benchmark:
@@ -33,11 +34,16 @@ def hold_out(benchmark: Benchmark, share: float = 0.2, seed: int = 0) -> Benchma
 
     With cameras, a held-out vehicle's first image in each camera is a query and all are
     gallery, scored as VeRi; without, there is one test list of all held-out vehicles, scored
-    as VehicleID.
+    as VehicleID. Raises DataError where too few vehicles are for training to leave some of both.
     """
     train = benchmark.train
     vehicles = np.sort(train.vehicle_id.unique())
     count = max(1, round(share * len(vehicles)))
+    if count >= len(vehicles):
+        raise DataError(
+            f"{benchmark.root}: {len(vehicles)} training vehicles, of which {count} would be held "
+            "out; expected more, so that some of them are left to train on"
+        )
     chosen = np.random.default_rng(seed).choice(vehicles, count, replace=False)
     held = train[train.vehicle_id.isin(chosen)]
     rest = train[~train.vehicle_id.isin(chosen)]

@@ -13,12 +13,12 @@ import pandas as pd
 
 from rnnha.data import official
 from rnnha.data.manifest import Benchmark, make_manifest
-from rnnha.files import DataError, image_names, read_lines, some
+from rnnha.files import DataError, expect_names, image_names, read_lines, some, whole_number
 
 LIST_SIZES = (800, 1600, 2400, 3200, 6000, 13164)
 TRAIN_LIST = "train_test_split/train_list.txt"
 MODELS = "attribute/model_attr.txt"
-LIST_NAME = re.compile(r"test_list_(\d+)")
+LIST_NAME = re.compile(r"test_list_([0-9]{1,9})")
 
 
 def counts(root: Path) -> dict[str, tuple[int, int]]:
@@ -90,27 +90,37 @@ def read(root: Path, name: str = "vehicleid", synthetic: bool = False) -> Benchm
 
 
 def _read_pairs(path: Path, images: bool) -> dict:
-    """`KEY NUMBER` lines as a dict; keys are image file names, or vehicle ids."""
+    """`KEY NUMBER` lines as a dict; keys are image file names, or vehicle ids.
+
+    An image stands in a list once; a vehicle's label may be repeated, but not contradicted.
+    """
     pairs: dict = {}
+    wanted = "an image and a vehicle id" if images else "two numbers"
     for number, line in enumerate(read_lines(path), start=1):
         words = line.split()
         if not words:
             continue
         try:
             key, value = words
-            key = f"{key.removesuffix('.jpg')}.jpg" if images else int(key)
-            pairs[key] = int(value)
+            key = f"{key.removesuffix('.jpg')}.jpg" if images else whole_number(key)
+            value = whole_number(value)
         except ValueError as error:
-            wanted = "an image and a vehicle id" if images else "two numbers"
             raise DataError(
                 f"{path}, line {number}: expected {wanted}, found {line[:60]!r}"
             ) from error
+        if key in pairs and (images or pairs[key] != value):
+            raise DataError(f"{path}, line {number}: {key} is on an earlier line, too; keep one")
+        pairs[key] = value
+    if not pairs:
+        raise DataError(f"{path}: empty, expected lines of {wanted}; unpack the archive again")
+    if images:
+        expect_names(pairs, path)
     return pairs
 
 
 def _train_list(root: Path, vehicle_of: dict[str, int], notes: list[str]) -> list[str]:
     path = root / TRAIN_LIST
-    if path.is_file():
+    if path.exists():
         pairs = _read_pairs(path, images=True)
         _compare_with_img2vid(path, pairs, vehicle_of)
         return list(pairs)
@@ -185,10 +195,13 @@ def _read_names(path: Path) -> dict[int, str]:
     """Number -> name, from a file of unknown encoding: `NAME NUMBER`, `NUMBER NAME`, or names in
     the order of their numbers, counted from 0.
     """
-    if not path.is_file():
+    if not path.exists():
         return {}
     lines = [line for line in read_lines(path) if line]
-    for pattern in (r"(?P<name>.*\S)[\s,:]+(?P<number>\d+)", r"(?P<number>\d+)[\s,:]+(?P<name>.+)"):
+    for pattern in (
+        r"(?P<name>.*\S)[\s,:]+(?P<number>[0-9]{1,9})",
+        r"(?P<number>[0-9]{1,9})[\s,:]+(?P<name>.+)",
+    ):
         matches = [re.fullmatch(pattern, line) for line in lines]
         if all(matches):
             numbers = {int(match["number"]): match["name"] for match in matches}
@@ -200,7 +213,7 @@ def _read_names(path: Path) -> dict[int, str]:
 def _attributes(root: Path, rows: pd.DataFrame) -> pd.DataFrame:
     """coarse_id (model 0..249), its name and the colour's name; <NA> where no label is."""
     names = _read_names(root / "attribute/model_names.txt")
-    if (root / MODELS).is_file():
+    if (root / MODELS).exists():
         models = _read_pairs(root / MODELS, images=False)
         coarse = rows["vehicle_id"].map(models).astype("Int64")
     else:
@@ -208,7 +221,7 @@ def _attributes(root: Path, rows: pd.DataFrame) -> pd.DataFrame:
         coarse = rows["image"].map(table["coarse_id"]).astype("Int64")
         names = {}  # its models are numbered afresh, so the names do not belong to them
     path = root / "attribute/color_attr.txt"
-    colors = rows["vehicle_id"].map(_read_pairs(path, images=False) if path.is_file() else {})
+    colors = rows["vehicle_id"].map(_read_pairs(path, images=False) if path.exists() else {})
     color_names = _read_names(root / "attribute/color_names.txt")
 
     def named(numbers: pd.Series, names: dict[int, str], word: str) -> pd.Series:

@@ -5,8 +5,6 @@ Liu et al., "Large-scale vehicle re-identification in urban surveillance videos"
 Rendered-VeRi has the same layout, and is read here too.
 """
 
-import re
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -15,8 +13,16 @@ import numpy as np
 import pandas as pd
 
 from rnnha.data import official
+from rnnha.data.label_xml import read_label_xml
 from rnnha.data.manifest import Benchmark, make_manifest
-from rnnha.files import DataError, image_names, read_lines, some
+from rnnha.files import (
+    DataError,
+    expect_names,
+    image_names,
+    read_lines,
+    some,
+    whole_number,
+)
 
 TYPES = dict(enumerate("sedan suv van hatchback mpv pickup bus truck estate".split(), start=1))
 COLORS = dict(
@@ -28,7 +34,7 @@ PARTS = {
     "query": ("image_query", "name_query.txt"),
     "gallery": ("image_test", "name_test.txt"),
 }
-GRAMMAR = re.compile(r"(?P<vehicle>\d{4})_c(?P<camera>\d{3})_\d{8}_\d+\.jpg")
+GRAMMAR = official.VERI_NAME  # vehicle, camera, frame, number of the box
 # Index files circulate under three spellings.
 INDEX_FILES = {
     kind: (f"{kind}_index.txt", f"{kind}_image.txt", f"{kind}_index_776.txt")
@@ -94,11 +100,11 @@ def _names(root: Path, split: str, notes: list[str]) -> list[str]:
     """Image names of a split in the order of its list, each of them a file of its folder."""
     folder, listing = PARTS[split]
     path = root / listing
-    if split == "train" and not path.is_file():
+    if split == "train" and not path.exists():
         path = root / official.VERI_TRAIN
         names = official.read_list(path)["image"].tolist()
     else:
-        names = [line for line in read_lines(path) if line]
+        names = _listed(path)
     present = image_names(root / folder)
     absent = [name for name in names if name not in present]
     if absent:
@@ -109,6 +115,20 @@ def _names(root: Path, split: str, notes: list[str]) -> list[str]:
     unlisted = len(present) - len(set(names))
     if unlisted:
         notes.append(f"{folder}: {unlisted:,} image files that {path.name} does not list; not used")
+    return names
+
+
+def _listed(path: Path) -> list[str]:
+    """Image names of a list, one a line."""
+    names = []
+    for number, line in enumerate(read_lines(path), start=1):
+        if len(line.split()) > 1:
+            raise DataError(f"{path}, line {number}: expected one image name, found {line[:60]!r}")
+        if line:
+            names.append(line)
+    if not names:
+        raise DataError(f"{path}: lists no images; unpack the archive again")
+    expect_names(names, path)
     return names
 
 
@@ -133,37 +153,9 @@ def _parse(names: list[str], root: Path, split: str) -> pd.DataFrame:
     )
 
 
-def read_label_xml(path: Path) -> pd.DataFrame:
-    """Items of `train_label.xml` or `test_label.xml`: index image name; vehicle, camera, type_id,
-    color_id (Int64).
-
-    The declaration says gb2312, which Python's parser refuses; so decode first, then drop it.
-    """
-    content = path.read_bytes()
-    declared = re.match(rb"\s*(?:\xef\xbb\xbf)?\s*<\?xml[^>]*encoding=[\"']([\w-]+)", content)
-    encoding = declared[1].decode() if declared else "utf-8"
-    try:
-        text = content.decode(encoding, errors="replace")
-        text = re.sub(r"^\s*<\?xml.*?\?>", "", text.lstrip("\ufeff"), count=1, flags=re.DOTALL)
-        items = [item.attrib for item in ElementTree.fromstring(text).iter("Item")]
-        table = pd.DataFrame(
-            {
-                "vehicle": [int(item["vehicleID"]) for item in items],
-                "camera": [int(item["cameraID"].lstrip("cC")) for item in items],
-                "type_id": [int(item["typeID"]) for item in items],
-                "color_id": [int(item["colorID"]) for item in items],
-            },
-            index=pd.Index([item["imageName"] for item in items], dtype="string"),
-            dtype="Int64",
-        )
-    except (ElementTree.ParseError, LookupError, KeyError, ValueError) as error:
-        raise DataError(f"{path}: no VeRi label file ({type(error).__name__}: {error})") from error
-    return table[~table.index.duplicated()]
-
-
 def _labels(root: Path, rows: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     """coarse_id, type and color of each row, with the known faults of the label files mended."""
-    if (root / "train_label.xml").is_file():
+    if (root / "train_label.xml").exists():
         train = read_label_xml(root / "train_label.xml")
     else:
         train = official.read_list(root / official.VERI_TRAIN).set_index("image")
@@ -191,6 +183,11 @@ def _labels(root: Path, rows: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     if mended.any():
         notes.append(f"{mended.sum():,} images absent from the label XML: types from the table")
     unknown = kind.isna() & (rows["split"] == "train")
+    if unknown.sum() == (rows["split"] == "train").sum():
+        raise DataError(
+            f"{root}: the label file has a type of none of the training images; it belongs to "
+            "another set, or names its images otherwise"
+        )
     if unknown.any():
         notes.append(f"{unknown.sum():,} training images have no type; a coarse head drops them")
     return pd.DataFrame(
@@ -201,20 +198,24 @@ def _labels(root: Path, rows: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
 def _tracks(root: Path, gallery: pd.Series, notes: list[str]) -> dict[str, str]:
     """Gallery image -> track; a track is named by its line's leading name, or its line number."""
     path = root / "test_track.txt"
-    if not path.is_file():
+    if not path.exists():
         notes.append("test_track.txt not found: no image-to-track scores")
         return {}
     known = set(gallery)
     track_of: dict[str, str] = {}
+    tracks: set[str] = set()
     for number, line in enumerate(read_lines(path), start=1):
         images = line.split()
         name = f"{number:04d}"
-        if images and not GRAMMAR.fullmatch(images[0]):
+        if images and not images[0].endswith(".jpg"):
             name, *images = images
+        expect_names(images, path)
         unknown = [image for image in images if image not in known]
         if unknown:
             raise DataError(f"{path}, line {number}: not in image_test: {some(unknown)}")
         again = [image for image in images if image in track_of]
+        if name in tracks:
+            raise DataError(f"{path}, line {number}: a second track called {name}")
         if again:
             raise DataError(f"{path}, line {number}: already in another track: {some(again)}")
         sources = {image.rsplit("_", 2)[0] for image in images}
@@ -223,6 +224,7 @@ def _tracks(root: Path, gallery: pd.Series, notes: list[str]) -> dict[str, str]:
                 f"{path}, line {number}: a track is one vehicle in one camera, "
                 f"found {some(sorted(sources))}"
             )
+        tracks.add(name)
         track_of.update(dict.fromkeys(images, name))
     if len(track_of) < len(known):
         notes.append(f"{len(known) - len(track_of):,} gallery images are in no track")
@@ -239,7 +241,7 @@ def _compare_with_index_files(root: Path, rows: pd.DataFrame, notes: list[str]) 
     query, gallery = (rows[rows["split"] == split] for split in ("query", "gallery"))
     ids, cameras = gallery["vehicle_id"].to_numpy(), gallery["camera_id"].to_numpy()
     for kind, spellings in INDEX_FILES.items():
-        path = next((root / name for name in spellings if (root / name).is_file()), None)
+        path = next((root / name for name in spellings if (root / name).exists()), None)
         if path is None:
             notes.append(f"no {kind} index file; not needed, scoring goes by vehicle and camera")
             continue
@@ -272,6 +274,6 @@ def _compare_with_index_files(root: Path, rows: pd.DataFrame, notes: list[str]) 
 
 def _indices(line: str, path: Path, number: int) -> Sequence[int]:
     try:
-        return sorted(int(word) for word in line.split())
+        return sorted(whole_number(word) for word in line.split())
     except ValueError as error:
-        raise DataError(f"{path}, line {number}: expected numbers, found {line[:60]!r}") from error
+        raise DataError(f"{path}, line {number}: {error}") from error

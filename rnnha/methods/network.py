@@ -77,9 +77,11 @@ class Network(Method, name="network"):
         torch.manual_seed(run.seed)
         self.model = self.build(run.row, scale, len(coarse_names), len(vehicles))
         if run.stage0 is not None:
-            checkpoint.load_backbone(self.model, run.stage0.folder.weights)
+            checkpoint.load_backbone(self.model, run.stage0.folder.whole_weights())
         elif run.imported is not None:
-            weights.load_backbone(self.model.backbone, scale.backbone, run.imported)
+            released = run.row.variant == "released"
+            backbone = self.model.backbone.backbone if released else self.model.backbone
+            weights.load_backbone(backbone, scale.backbone, run.imported, raw=released)
         history = self._train(train, torch.from_numpy(coarse), torch.from_numpy(fine))
         if processes.is_writer():
             info = {

@@ -161,13 +161,24 @@ class CoarseToFine(nn.Module):
 
     def forward(self, images: Tensor, attention: Tensor | None = None) -> Output:
         """Images [B, 3, S, S] to an Output; a given `attention` [B, h, w] replaces the own map."""
-        X = self.backbone(images)
+        return self.head(self.backbone(images), attention)
+
+    def head(self, X: Tensor, attention: Tensor | None = None) -> Output:
+        """The two steps on a feature map [B, d, h, w]."""
         x1 = X.mean(dim=(2, 3))
         o1 = self.steps.first(x1)
         a = self.attention(X, o1) if attention is None else attention
-        x2 = torch.einsum("bhw,bdhw->bd", a, X)
-        o2 = self.steps.second(x2, o1)
+        x2 = self.attended(X, a)
+        o2 = self.steps.second(x2, self.before_second(x1, o1))
         return Output(self.w1(o1), self.w2(o2), o1, o2, a)
+
+    def attended(self, X: Tensor, a: Tensor) -> Tensor:
+        """x2 = sum_ij a_ij X_ij; [B, d]."""
+        return torch.einsum("bhw,bdhw->bd", a, X)
+
+    def before_second(self, x1: Tensor, o1: Tensor) -> Tensor:
+        """The state that the fine step starts from."""
+        return o1
 
 
 class ReleasedCoarseToFine(CoarseToFine):
@@ -184,16 +195,11 @@ class ReleasedCoarseToFine(CoarseToFine):
         super().__init__(*arguments)
         self.doubled_first_step = doubled_first_step
 
-    def forward(self, images: Tensor, attention: Tensor | None = None) -> Output:
-        """As `CoarseToFine.forward`."""
-        X = self.backbone(images)
-        x1 = X.mean(dim=(2, 3))
-        o1 = self.steps.first(x1)
-        a = self.attention(X, o1) if attention is None else attention
-        x2 = torch.einsum("bhw,bdhw->bd", a, X) / a[0].numel()
-        state = self.steps.second(x1, o1) if self.doubled_first_step else o1
-        o2 = self.steps.second(x2, state)
-        return Output(self.w1(o1), self.w2(o2), o1, o2, a)
+    def attended(self, X: Tensor, a: Tensor) -> Tensor:
+        return super().attended(X, a) / a[0].numel()
+
+    def before_second(self, x1: Tensor, o1: Tensor) -> Tensor:
+        return self.steps.second(x1, o1) if self.doubled_first_step else o1
 
 
 class RawColours(nn.Module):

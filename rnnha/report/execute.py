@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import TextIO
 
 import nbformat
+import nbformat.reader
 import papermill
 from filelock import FileLock, Timeout
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpecManager
 from papermill.exceptions import PapermillExecutionError
 
 from rnnha import paths
@@ -33,11 +36,14 @@ def execute(notebook: Path, out: Path, parameters: Mapping[str, object] | None =
     parameters: values for names of the notebook's cell tagged "parameters". A string takes the
     type of the default value there, so that a name like 007 stays a name. What the notebook
     prints appears on the terminal, each line with the name of the run. Raises NotebookError for
-    an unknown or ill-typed parameter and for a notebook that fails; a failed one is kept beside
-    `out` as <name>.failed.ipynb. Two calls with the same `out` wait for each other.
+    a file that is no notebook, for an unknown or ill-typed parameter and for a notebook that
+    fails; a failed one is kept beside `out` as <name>.failed.ipynb. Two calls with the same `out`
+    wait for each other.
     """
     notebook, out = Path(notebook).resolve(), Path(out).resolve()
     values = checked_parameters(notebook, parameters or {})
+    if out.is_dir():
+        raise NotebookError(f"{shown(out)} is a folder; name the file to write")
     failed = out.with_name(f"{out.stem}{FAILED}{out.suffix}")
     with alone(out, _label(out)), _own_gpu() as gpu, _environment(gpu), atomic(out) as temporary:
         try:
@@ -46,6 +52,7 @@ def execute(notebook: Path, out: Path, parameters: Mapping[str, object] | None =
                 str(temporary),
                 values,
                 kernel_name="python3",
+                kernel_manager_class=_ThisPython,
                 progress_bar=False,
                 cwd=str(notebook.parent),
                 extra_arguments=["--log-level=CRITICAL"],
@@ -59,6 +66,8 @@ def execute(notebook: Path, out: Path, parameters: Mapping[str, object] | None =
                 f"{shown(notebook)} failed: {error.ename}: {error.evalue}\n"
                 f"The cell with the whole error is in {shown(failed)}."
             ) from None
+        except RuntimeError as error:  # the kernel did not start, or was killed
+            raise NotebookError(f"{shown(notebook)} stopped: {error}") from error
         _raise_unfinished(executed, notebook)
         failed.unlink(missing_ok=True)
     return out
@@ -72,16 +81,36 @@ def checked_parameters(notebook: Path, given: Mapping[str, object]) -> dict[str,
     if not notebook.is_file():
         known = ", ".join(sorted(p.name for p in NOTEBOOKS.glob("*.ipynb")))
         raise NotebookError(f"no notebook {shown(notebook)}; there are {known}")
-    defaults = {
-        name: ast.literal_eval(found["default"])
-        for name, found in papermill.inspect_notebook(str(notebook)).items()
-    }
+    read_notebook(notebook)
+    try:
+        defaults = {
+            name: ast.literal_eval(found["default"])
+            for name, found in papermill.inspect_notebook(str(notebook)).items()
+        }
+    except (ValueError, SyntaxError) as error:  # no language, or a default that is computed
+        raise NotebookError(f"{shown(notebook)}: its parameters cannot be read: {error}") from error
     if unknown := sorted(given.keys() - defaults.keys()):
         raise NotebookError(
             f"{shown(notebook)} has no parameter {', '.join(unknown)}; "
             f"it has {', '.join(defaults) or 'none'}"
         )
     return {name: _typed(name, value, defaults[name]) for name, value in given.items()}
+
+
+def read_notebook(path: Path) -> nbformat.NotebookNode:
+    """A notebook in format 4; NotebookError that names the file unless it is a whole, valid one."""
+    try:
+        found = nbformat.convert(nbformat.reader.reads(path.read_text(encoding="utf-8")), 4)
+        nbformat.validate(found)
+    except OSError as error:
+        raise NotebookError(f"{shown(path)}: cannot be read ({error.strerror})") from error
+    except Exception as error:  # of JSON that is no notebook nbformat raises whatever it trips over
+        reason = str(error).partition("\n")[0][:200]
+        raise NotebookError(
+            f"{shown(path)} is no whole Jupyter notebook ({type(error).__name__}: {reason}); "
+            "take it anew from where it came, or execute it again"
+        ) from error
+    return found
 
 
 def _typed(name: str, value: object, default: object) -> object:
@@ -96,6 +125,17 @@ def _typed(name: str, value: object, default: object) -> object:
             f"like its default, {default!r}"
         )
     return value
+
+
+class _ThisPython(AsyncKernelManager):
+    """Starts the kernel with the Python that runs us, whatever kernels are installed.
+
+    Jupyter's folders may hold a `python3` of another Python; without any folder to look into,
+    jupyter_client takes the spec that ipykernel writes for `sys.executable`.
+    """
+
+    def __init__(self, **settings: object):
+        super().__init__(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]), **settings)
 
 
 def _raise_unfinished(executed: nbformat.NotebookNode, notebook: Path) -> None:
@@ -122,6 +162,11 @@ def _own_gpu() -> Iterator[dict[str, str]]:
             lock.acquire(blocking=gpu == gpus[-1])
         except Timeout:
             continue
+        except (NotImplementedError, OSError) as error:
+            raise NotebookError(
+                f"{lock.lock_file}: a GPU cannot be locked there ({error}); set TMPDIR to a "
+                "folder on a local disk, or unset RNNHA_GPUS and start one run at a time"
+            ) from error
         try:
             yield {"CUDA_VISIBLE_DEVICES": gpu}
         finally:

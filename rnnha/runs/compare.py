@@ -5,7 +5,6 @@ comes with how well it separates vehicles that it never saw (`scoring.pairs.Sepa
 it as `<checkpoint>.pairs.json`), and a comparison is read against that.
 """
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,8 +15,10 @@ from numpy.typing import NDArray
 
 from rnnha.images.batches import normalise
 from rnnha.images.cache import Images
+from rnnha.images.decode import pixels as read_pixels
 from rnnha.methods.network import load_checkpoint
-from rnnha.paths import ASSETS, atomic
+from rnnha.paths import ASSETS
+from rnnha.scoring import pairs
 from rnnha.scoring.pairs import Separation, separation
 from rnnha.training.embedding import embed
 
@@ -27,28 +28,24 @@ CHECKPOINT = ASSETS / "rnn_ha_rendered.safetensors"
 class Pair(NamedTuple):
     """Two pictures and what the network says of them.
 
-    images: uint8 [2, S, S, 3]; attention: float32 [2, h, w], each sums to 1.
+    images: the pictures as they are, uint8 [H, W, 3] each; attention: float32 [2, h, w], each sums
+        to 1, on the grid of the square that the network saw.
     cosine: of the embeddings o2, in -1..1; euclid: their distance after L2 normalisation, in 0..2.
     """
 
-    images: NDArray[np.uint8]
+    images: tuple[NDArray[np.uint8], NDArray[np.uint8]]
     attention: NDArray[np.float32]
     cosine: float
     euclid: float
-    reference: Separation | None
+    reference: dict[str, Separation] | None
 
     @property
     def text(self) -> str:
-        """What the comparison says, in one or three lines."""
+        """What the comparison says, in one or four lines."""
         line = f"cosine {self.cosine:.3f}, Euclidean distance {self.euclid:.3f}"
         if self.reference is None:
             return line
-        other = np.mean(np.array(self.reference.other) < self.cosine)
-        same = np.mean(np.array(self.reference.same) < self.cosine)
-        return (
-            f"{line}\nmore alike than {other:.0%} of the pairs of two vehicles"
-            f"\nand than {same:.0%} of the pairs of one vehicle, on vehicles never trained on"
-        )
+        return f"{line}\n{pairs.told(self.cosine, self.reference)}"
 
 
 @torch.inference_mode()
@@ -71,7 +68,7 @@ def compare(image_a: Path | str, image_b: Path | str, checkpoint: Path = CHECKPO
         raise ValueError(f"{checkpoint} is a {info['row']!r}, which has no attention map to show")
     a, b = torch.nn.functional.normalize(output.o2.float(), dim=1)
     return Pair(
-        batch.permute(0, 2, 3, 1).numpy(),
+        (read_pixels(image_a), read_pixels(image_b)),
         output.attention.float().numpy(),
         float((a @ b).clamp(-1, 1)),
         float(torch.linalg.vector_norm(a - b)),
@@ -83,15 +80,14 @@ def _beside(checkpoint: Path) -> Path:
     return Path(checkpoint).with_suffix(".pairs.json")
 
 
-def _reference(checkpoint: Path) -> Separation | None:
+def _reference(checkpoint: Path) -> dict[str, Separation] | None:
     file = _beside(checkpoint)
-    return Separation(**json.loads(file.read_text())) if file.exists() else None
+    return pairs.read(file) if file.exists() else None
 
 
-def keep(measured: Separation, checkpoint: Path) -> None:
-    """Keep what was measured beside the checkpoint, where `compare` finds it."""
-    with atomic(_beside(checkpoint)) as temporary:
-        temporary.write_text(json.dumps(measured._asdict()) + "\n")
+def keep(measured: dict[str, Separation], checkpoint: Path) -> None:
+    """Keep what `measure` gave beside the checkpoint, where `compare` finds it."""
+    pairs.write(measured, _beside(checkpoint))
 
 
 def measure(checkpoint: Path, images: pd.DataFrame) -> dict[str, Separation]:

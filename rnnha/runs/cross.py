@@ -42,7 +42,7 @@ def cross(experiment: str, trained_on: str, dataset: str, seed: int) -> Path:
         raise ValueError(
             f"{trained.path} was trained on {dataset} and is scored there; name another"
         )
-    per_query = score_checkpoint(trained.weights, benchmark)
+    per_query = score_checkpoint(trained.whole_weights(), benchmark)
     slug = crossed(experiment, source["dataset"])
     config = {
         "experiment": slug,

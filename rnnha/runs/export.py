@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from rnnha import methods
+from rnnha import markdown, methods
 from rnnha.data import sets
 from rnnha.experiments import Row, row
 from rnnha.models.checkpoint import read
@@ -45,9 +45,10 @@ def copy_weights(run: RunFolder, out: Path) -> None:
     """Copy a run's weights to `out`; ValueError unless that ends in .safetensors."""
     if Path(out).suffix != ".safetensors":
         raise ValueError(f"{out}: weights are safetensors; give a name that ends so")
-    read(run.weights)  # nothing damaged is handed on
+    weights = run.whole_weights()
+    read(weights)  # nothing damaged is handed on
     with atomic(Path(out)) as temporary:
-        shutil.copyfile(run.weights, temporary)
+        shutil.copyfile(weights, temporary)
 
 
 def write_card(run: RunFolder, weights: Path, further: str = "") -> Path:
@@ -83,7 +84,7 @@ def model_card(run: RunFolder, further: str = "") -> str:
     purpose, licence = (SYNTHETIC, SYNTHETIC_LICENCE) if config["synthetic"] else (REAL, LICENCE)
     return CARD.format(
         title=f"{found.title}, trained on {title}",
-        facts=_table(["fact", "value"], list(facts.items())),
+        facts=markdown.table(["fact", "value"], facts.items()),
         purpose=purpose,
         place=f"the {kind}test images of {title}, vehicles",
         protocol=protocol,
@@ -123,12 +124,7 @@ def _scores(run: RunFolder) -> tuple[str, str]:
     lines = [
         [size, *(f"{line[metric]:.1f}" for metric in SHOWN)] for size, line in means.iterrows()
     ]
-    return protocol, _table(["test", *SHOWN.values()], lines)
-
-
-def _table(heads: list[str], lines: list) -> str:
-    rows = [heads, ["---"] * len(heads), *lines]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return protocol, markdown.table(["test", *SHOWN.values()], lines)
 
 
 CARD = """\

@@ -3,7 +3,8 @@
     <source>/<data set>/<row>/seed<k>/
         config.json        what decides the numbers          env.json     what it ran on
         history.csv        one line an epoch                 attention.csv    scores of its maps
-        per_query.csv.gz   AP and first rank of each query   metrics.csv  the numbers; written last
+        per_query.csv.gz   AP and first rank of each query   swap.csv.gz  the same, by swapped map
+        metrics.csv        the numbers; written last
         weights.safetensors, embeddings.npz, checkpoint<phase>.pt, 02_train.ipynb   (local)
 
 A source is `results/runs` (one's own) or `results/reference` (the committed small files). A run is
@@ -24,7 +25,7 @@ import pandas as pd
 
 from rnnha import paths
 from rnnha.files import DataError
-from rnnha.paths import atomic
+from rnnha.paths import atomic, sha256
 
 HISTORY = (
     "stage",
@@ -39,9 +40,10 @@ HISTORY = (
 )
 _CONFIG, _ENVIRONMENT, _HISTORY = "config.json", "env.json", "history.csv"
 _PER_QUERY, _ATTENTION, _METRICS = "per_query.csv.gz", "attention.csv", "metrics.csv"
+_SWAP = "swap.csv.gz"
 _WEIGHTS, _EMBEDDINGS, _NOTEBOOK = "weights.safetensors", "embeddings.npz", "02_train.ipynb"
 # What the reference keeps of a run; metrics.csv comes last, as everywhere.
-_SMALL = (_CONFIG, _ENVIRONMENT, _HISTORY, _PER_QUERY, _ATTENTION, _METRICS)
+_SMALL = (_CONFIG, _ENVIRONMENT, _HISTORY, _PER_QUERY, _ATTENTION, _SWAP, _METRICS)
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,16 @@ class RunFolder:
     def weights(self) -> Path:
         return self.path / _WEIGHTS
 
+    def whole_weights(self) -> Path:
+        """The file of the weights; DataError unless it is what the run recorded of it."""
+        recorded = self.config().get("weights_sha256")
+        if recorded is not None and sha256(self.weights) != recorded:
+            raise DataError(
+                f"{self.weights}: changed since the run was finished (its SHA-256 is not that in "
+                f"{_CONFIG}); train the run again with --force"
+            )
+        return self.weights
+
     @property
     def notebook(self) -> Path:
         """Notebook 02 as it was executed for this run."""
@@ -116,13 +128,19 @@ class RunFolder:
         return _read_csv(file, HISTORY[:7])
 
     def attention(self) -> pd.DataFrame | None:
-        """See `scoring.attention.analyse`; None for a run whose maps were not scored."""
+        """See `scoring.attention.Analysis`; None for a run whose maps were not scored."""
         file = self.path / _ATTENTION
         return _read_csv(file, ["map", "reference", "metric", "value"]) if file.exists() else None
 
     def per_query(self) -> pd.DataFrame:
         """See `scoring.protocols.score`."""
         return read_per_query(self.path / _PER_QUERY)
+
+    def swap(self) -> pd.DataFrame | None:
+        """The swap test query by query, see `scoring.attention.Analysis`; None for a run that has
+        no such test, or is older than this file."""
+        file = self.path / _SWAP
+        return read_per_query(file) if file.exists() else None
 
     def embeddings(self) -> dict[str, np.ndarray] | None:
         """names [N] and what the network made of these test images; None where it is not kept."""
@@ -149,6 +167,7 @@ class RunFolder:
         per_query: pd.DataFrame,
         metrics: pd.DataFrame,
         attention: pd.DataFrame | None = None,
+        swap: pd.DataFrame | None = None,
     ) -> None:
         """All small files of a run; it is complete afterwards, and absent until then."""
         _write_json(self.path / _CONFIG, config)
@@ -156,6 +175,8 @@ class RunFolder:
         _write_csv(self.path / _HISTORY, pd.DataFrame(history, columns=list(HISTORY)))
         if attention is not None:
             _write_csv(self.path / _ATTENTION, attention)
+        if swap is not None:
+            write_per_query(swap, self.path / _SWAP)
         write_per_query(per_query, self.path / _PER_QUERY)
         named = {"experiment": self.slug, "seed": self.seed, "dataset": self.dataset}
         metrics = metrics.assign(**named)[[*named, *metrics.columns]]
@@ -166,6 +187,16 @@ class RunFolder:
         """Nothing of a finished or begun run shall be taken for the next one's."""
         (self.path / _METRICS).unlink(missing_ok=True)
         self.forget_checkpoints()
+
+    def tidy(self, force: bool) -> None:
+        """Take away what a killed writer left; force: what a finished or begun run left, too.
+
+        Only for the one process that holds the run's lock.
+        """
+        for leftover in self.path.glob(".*.tmp*"):
+            leftover.unlink()
+        if force:
+            self.forget()
 
     def forget_checkpoints(self) -> None:
         for file in self.path.glob("checkpoint*.pt"):

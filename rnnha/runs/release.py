@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from rnnha import markdown
 from rnnha.data.sets import load
 from rnnha.files import DataError
 from rnnha.runs import compare, outcome
@@ -19,7 +20,7 @@ def release(checkpoint: Path = compare.CHECKPOINT) -> list[Path]:
     run = finished_run(ROW, DATASET, SEED)
     copy_weights(run, checkpoint)
     rendered = compare.measure(checkpoint, outcome.test_table(load(DATASET)))
-    compare.keep(rendered["all pairs"], checkpoint)
+    compare.keep(rendered, checkpoint)
     measured = {f"rendered test vehicles, {what}": found for what, found in rendered.items()}
     try:
         photographs = compare.measure(checkpoint, load("photographs").manifest)
@@ -30,9 +31,9 @@ def release(checkpoint: Path = compare.CHECKPOINT) -> list[Path]:
 
 
 def _pairs(measured: dict[str, Separation]) -> str:
-    lines = ["| pairs | AUC | of one vehicle | of two vehicles |", "|---|---|---|---|"]
-    lines += [f"| {w} | {s.auc:.3f} | {s.n_same:,} | {s.n_other:,} |" for w, s in measured.items()]
-    return PAIRS.format(table="\n".join(lines))
+    heads = ["pairs", "AUC", "of one vehicle", "of two vehicles"]
+    rows = [[w, f"{s.auc:.3f}", f"{s.n_same:,}", f"{s.n_other:,}"] for w, s in measured.items()]
+    return PAIRS.format(table=markdown.table(heads, rows))
 
 
 PAIRS = """\

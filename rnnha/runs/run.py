@@ -4,17 +4,20 @@ A run is complete when `metrics.csv` is there: it is written last. `run` returns
 the run is complete, and goes on from the last epoch when it is not.
 """
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from rnnha import experiments, methods, profiles
 from rnnha.data.manifest import Benchmark
+from rnnha.data.matches import expect_matches
 from rnnha.data.sets import load
 from rnnha.data.subset import fewer_vehicles, hold_out, test_images
 from rnnha.experiments import Row
 from rnnha.files import DataError
 from rnnha.methods import Method
+from rnnha.paths import alone, sha256
 from rnnha.profiles import Profile, Scale
 from rnnha.runs import folder, keys
 from rnnha.runs.folder import RunFolder
@@ -134,25 +137,31 @@ def run(
 
 
 def carry_out(wanted: Run, force: bool = False) -> RunFolder:
-    """Bring a run, and the stage 0 that it starts from, to its `metrics.csv`."""
+    """Bring a run, and the stage 0 that it starts from, to its `metrics.csv`.
+
+    A second process that wants the same run waits for the first, and then finds it done.
+    """
     from rnnha.training import processes
 
     place = wanted.folder
-    if force and processes.is_writer():
-        place.forget()
-    if processes.from_writer(lambda: place.complete):
+    if not force and processes.from_writer(lambda: place.complete):
         _expect_same(wanted)
         return place
     _expect_trainable(wanted)
-    place.path.mkdir(parents=True, exist_ok=True)
     if processes.is_writer():
-        for leftover in place.path.glob(".*.tmp*"):  # of a run that was killed while it wrote
-            leftover.unlink()
-    if wanted.stage0 is not None:
-        carry_out(wanted.stage0)
-    imported = processes.first_the_writer(lambda: first_weights(wanted.row, wanted.profile))
-    _train_and_score(replace(wanted, imported=imported))
-    processes.wait()  # the others may not read a run that is not complete
+        print(*wanted.benchmark.notes, expect_matches(wanted.benchmark).text, sep="\n")
+    label = f"{place.dataset}/{place.slug}/seed{place.seed}"
+    with alone(place.path / "run", label) if processes.is_writer() else nullcontext():
+        if processes.is_writer():
+            place.tidy(force)
+        if processes.from_writer(lambda: place.complete):
+            _expect_same(wanted)
+            return place
+        if wanted.stage0 is not None:
+            carry_out(wanted.stage0)
+        imported = processes.first_the_writer(lambda: first_weights(wanted.row, wanted.profile))
+        _train_and_score(replace(wanted, imported=imported))
+        processes.wait()  # the others may not read a run that is not complete
     return place
 
 
@@ -173,8 +182,18 @@ def _train_and_score(run: Run) -> None:
     ran_on = environment() | {"precision": method.precision}
     if processes.world_size() > 1:
         ran_on["processes"] = processes.world_size()
-    metrics = summarise(measured.per_query)
-    run.folder.write(run.recorded, ran_on, history, measured.per_query, metrics, measured.attention)
+    metrics, recorded = summarise(measured.per_query), run.recorded
+    if run.method.has_weights:
+        recorded = recorded | {"weights_sha256": sha256(run.folder.weights)}
+    run.folder.write(
+        recorded,
+        ran_on,
+        history,
+        measured.per_query,
+        metrics,
+        measured.attention,
+        measured.swap,
+    )
 
 
 def _expect_same(wanted: Run) -> None:
@@ -198,12 +217,18 @@ def _expect_trainable(wanted: Run) -> None:
     benchmark, lacking = wanted.benchmark, []
     if benchmark.protocol != "vehicleid" and (benchmark.query.empty or benchmark.gallery.empty):
         lacking.append("images with split query and gallery, to be scored on")
-    if wanted.method.learns and benchmark.train.empty:
+    coarse = benchmark.train.coarse_id
+    if wanted.method.learns and coarse.empty:
         lacking.append("images with split train")
-    elif wanted.method.needs_coarse and benchmark.train.coarse_id.isna().all():
-        lacking.append("coarse labels (a column coarse_id or type; or run identity-only)")
+    elif wanted.method.needs_coarse and 2 * coarse.notna().sum() < len(coarse):
+        lacking.append(
+            f"coarse labels: found them for {coarse.notna().sum():,} of {len(coarse):,} training "
+            "images, and it would learn from those alone (fill the column coarse_id or type for "
+            "half of them at least; or run identity-only, which needs none)"
+        )
     if lacking:
         raise DataError(f"{benchmark.root}: {wanted.row.title} needs {'; and '.join(lacking)}")
+    expect_matches(benchmark)
 
 
 def prepared(benchmark: Benchmark, profile: Profile, holdout: bool = False) -> Benchmark:

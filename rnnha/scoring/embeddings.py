@@ -1,6 +1,7 @@
 """Embeddings stored beside a manifest: an .npy file, and a CSV with a row for each of its rows."""
 
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from rnnha.data.csv_cells import read_blocks
 from rnnha.data.manifest import COLUMNS, SPLITS
 from rnnha.files import DataError, some
 from rnnha.scoring.ranking import unit
@@ -24,17 +26,52 @@ class Block(NamedTuple):
 
 
 def load_embeddings(path: Path) -> np.ndarray:
-    """An .npy of numbers [N, D], memory-mapped; raises DataError for anything else."""
+    """An .npy of decimal numbers [N, D], memory-mapped, N and D at least 1.
+
+    Raises DataError for anything else: whole numbers are labels, pixels, or codes that need their
+    scale; objects, and files that are empty or cut off, hold no numbers to trust.
+    """
+    expected = "expected an .npy of numbers [N, D], of float32 or another float"
     try:
         vectors = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(
-            f"{path}: not readable as .npy ({error}); save a [N, D] array with numpy.save"
+            f"{path}: not readable as .npy ({error or 'cut off'}); {expected}; save it again"
         ) from error
-    if not isinstance(vectors, np.ndarray) or vectors.ndim != 2 or vectors.dtype.kind not in "fiu":
-        found = f"{vectors.dtype} {vectors.shape}" if isinstance(vectors, np.ndarray) else "an .npz"
-        raise DataError(f"{path}: found {found}; expected an .npy of numbers [N, D]")
+    if not isinstance(vectors, np.ndarray):
+        raise DataError(f"{path}: found an .npz of several arrays; {expected}")
+    if vectors.ndim != 2 or vectors.dtype.kind != "f":
+        raise DataError(f"{path}: found {vectors.dtype} {vectors.shape}; {expected}")
+    if not vectors.size:
+        raise DataError(f"{path}: found {vectors.shape}, which holds no number; {expected}")
     return vectors
+
+
+def as_float32(vectors: NDArray, rows: Sequence[int], names: Sequence[str], file: Path) -> NDArray:
+    """Embeddings [n, D] as float32, each of which has a direction to be compared by.
+
+    rows, names [n]: place in the file from 0, and image, for the error. Raises DataError for the
+    first row with NaN or infinity, of zeros, or that float32 cannot hold.
+    """
+    with np.errstate(over="ignore", under="ignore"):
+        values = np.asarray(vectors, dtype=np.float32)
+    largest = np.abs(values).max(axis=1)  # NaN where one is
+    unfit = ~(np.isfinite(largest) & (largest >= np.finfo(np.float32).tiny))
+    if unfit.any():
+        first = int(np.argmax(unfit))
+        vector = np.asarray(vectors[first])
+        found = (
+            "NaN or infinity"
+            if not np.isfinite(vector).all()
+            else f"numbers up to {np.abs(vector).max():.3g}, which float32 cannot hold"
+            if vector.any()
+            else "only zeros"
+        )
+        raise DataError(
+            f"{file}: row {rows[first]} ({names[first]}) holds {found} ({unfit.sum():,} such rows "
+            f"of {len(unfit):,} looked at); embed the image anew, or leave it out of both files"
+        )
+    return values
 
 
 def blocks(embeddings: Path, manifest: Path, side: str) -> Iterator[Block]:
@@ -52,14 +89,8 @@ def blocks(embeddings: Path, manifest: Path, side: str) -> Iterator[Block]:
         if total > len(vectors) or rows.empty:
             continue
         chosen += len(rows)
-        values = np.asarray(vectors[rows.index.to_numpy()], dtype=np.float32)
-        unfit = ~(np.isfinite(values).all(axis=1) & values.any(axis=1))
-        if unfit.any():
-            row = rows.index[unfit][0]
-            raise DataError(
-                f"{embeddings}: row {row} ({rows['path'][row]}) holds NaN, infinity "
-                "or only zeros; leave the image out, or embed it anew"
-            )
+        places = rows.index.to_numpy()
+        values = as_float32(vectors[places], places, rows["path"].to_numpy(), embeddings)
         yield Block(rows.reindex(columns=["path", "vehicle_id", "camera_id"]), unit(values))
     if total != len(vectors):
         raise DataError(
@@ -74,30 +105,20 @@ def blocks(embeddings: Path, manifest: Path, side: str) -> Iterator[Block]:
 
 
 def _rows(manifest: Path) -> Iterator[pd.DataFrame]:
-    """The cells of a manifest as stripped text, <NA> where empty, in blocks."""
-    line = 2  # the first below the header
-    try:
-        for rows in pd.read_csv(
-            manifest, dtype="string", keep_default_na=False, encoding="utf-8-sig", chunksize=BLOCK
-        ):
-            rows.columns = [str(column).strip() for column in rows.columns]
-            unknown = [column for column in rows if column not in COLUMNS]
-            if "path" not in rows or unknown:
-                raise DataError(
-                    f"found the columns {', '.join(rows)}; expected path and, where "
-                    f"known, {', '.join(c for c in COLUMNS if c != 'path')}"
-                )
-            rows = rows.apply(lambda column: column.str.strip())
-            rows = rows.mask(rows == "", pd.NA)
-            odd = rows["path"].isna()
-            if "split" in rows:
-                odd |= ~rows["split"].isin(SPLITS)
-            if odd.any():
-                lines = some(np.flatnonzero(odd) + line)
-                raise DataError(
-                    f"no path, or a split other than {', '.join(SPLITS)}, on lines {lines}"
-                )
-            line += len(rows)
-            yield rows
-    except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
-        raise DataError(f"{manifest}: not usable as a manifest: {error}") from error
+    """The cells of a manifest as stripped text, <NA> where unknown, in blocks, by their lines."""
+    for rows in read_blocks(manifest, BLOCK):
+        unknown = [column for column in rows if column not in COLUMNS]
+        if "path" not in rows or unknown:
+            raise DataError(
+                f"{manifest}: not usable as a manifest: found the columns {', '.join(rows)}; "
+                f"expected path and, where known, {', '.join(c for c in COLUMNS if c != 'path')}"
+            )
+        odd = rows["path"].isna()
+        if "split" in rows:
+            odd |= ~rows["split"].isin(SPLITS)
+        if odd.any():
+            raise DataError(
+                f"{manifest}: not usable as a manifest: no path, or a split other than "
+                f"{', '.join(SPLITS)}, on lines {some(rows.index[odd])}"
+            )
+        yield rows

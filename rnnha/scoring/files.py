@@ -6,23 +6,24 @@ import numpy as np
 import pandas as pd
 
 from rnnha.data import csv_manifest
+from rnnha.data.matches import expect_matches
 from rnnha.files import DataError
+from rnnha.scoring import embeddings as stored
 from rnnha.scoring import protocols
-from rnnha.scoring.embeddings import load_embeddings
 
 
 def score_files(embeddings: Path, manifest: Path, draws: Path | None = None) -> pd.DataFrame:
     """Per-query scores (see `protocols.score`) of stored embeddings.
 
-    embeddings: .npy of numbers [N, D], row i for row i of the manifest below its header.
+    embeddings: .npy of decimal numbers [N, D], row i for row i of the manifest below its header.
     manifest: CSV as described in `rnnha.data.csv_manifest`; image files need not exist.
     draws: folder to keep VehicleID's draws in; by default they are drawn again, alike each time.
 
-    Raises DataError when a file is unreadable, the counts differ, or an image without a camera
-    is both query and gallery (it would find itself).
+    Raises DataError when a file is unreadable, the counts differ, a test image has no usable
+    embedding (see `embeddings.as_float32`), or no query has a match.
     """
     benchmark = csv_manifest.read(Path(manifest), images=False)
-    vectors = load_embeddings(Path(embeddings))
+    vectors = stored.load_embeddings(Path(embeddings))
     rows = benchmark.manifest
     if len(vectors) != len(rows):
         raise DataError(
@@ -31,13 +32,11 @@ def score_files(embeddings: Path, manifest: Path, draws: Path | None = None) -> 
         )
     if not set(rows["split"]) & {"query", "test"}:
         raise DataError(f"{manifest}: no test images; expected split query and gallery, or test")
-    itself = set(benchmark.query["path"]) & set(benchmark.gallery["path"])
-    if itself and benchmark.protocol == "cross-camera":
-        raise DataError(
-            f"{manifest}: {len(itself):,} images are both query and gallery and would "
-            f"find themselves, such as {min(itself)}; give camera_id, so that they "
-            "count as junk, or take them out of the gallery"
-        )
+    expect_matches(benchmark)
+    tested = np.flatnonzero((rows["split"] != "train").to_numpy(bool))
+    for start in range(0, len(tested), stored.BLOCK):
+        places = tested[start : start + stored.BLOCK]
+        stored.as_float32(vectors[places], places, rows["path"].to_numpy()[places], embeddings)
     row = pd.Series(range(len(rows)), index=pd.MultiIndex.from_frame(rows[["path", "split"]]))
 
     def embed(images: pd.DataFrame) -> np.ndarray:

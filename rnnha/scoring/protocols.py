@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rnnha import paths
 from rnnha.data.manifest import Benchmark, names_of
+from rnnha.data.matches import expect_matches
 from rnnha.files import DataError
 from rnnha.scoring import ranking
 from rnnha.scoring.draws import TRIALS, gallery_draws
@@ -65,7 +66,8 @@ def score(
 
     Columns: test_size (str), protocol, trial, query (file name), vehicle_id, ap, ap_trapezoid
     (0..1, NaN without a good match), first_rank (0 without), n_gallery.
-    Raises ValueError (DataError for what the set lacks) on shapes, NaN and unknown views.
+    Raises ValueError (DataError for what the set lacks) on shapes, NaN and unknown views, and
+    DataError where no query of the whole set has a match; one of a view may have none.
     """
     if (embed is None) == (distance is None):
         raise ValueError("give either embed or distance")
@@ -89,7 +91,10 @@ def score(
                         scores,
                     )
                 )
-    return pd.concat(parts, ignore_index=True)
+    found = pd.concat(parts, ignore_index=True)
+    if view is None and not found["first_rank"].any():
+        expect_matches(benchmark)  # says why
+    return found
 
 
 def by_name(names: Sequence[str], vectors: ArrayLike) -> Embed:

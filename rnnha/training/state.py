@@ -1,5 +1,6 @@
 """The state of a training on disk: written after each epoch, read when a killed run goes on."""
 
+import sys
 from pathlib import Path
 
 import torch
@@ -7,8 +8,11 @@ import torch
 from rnnha.paths import atomic
 from rnnha.training import processes
 
+PARTS = {"key", "precision", "model", "optimizer", "schedule", "history", "random"}
+
 
 def save(checkpoint: Path, key: str, model, optimizer, schedule, history, precision) -> None:
+    """Keep all that a training needs to go on, by rename; PARTS."""
     state = {
         "key": key,
         "precision": precision,
@@ -24,7 +28,6 @@ def save(checkpoint: Path, key: str, model, optimizer, schedule, history, precis
 
 def resume(checkpoint: Path, key: str, model, optimizer, schedule) -> list[dict]:
     """Put the state of a checkpoint with this key in place; return its history, else []."""
-
     state = processes.from_writer(lambda: read(checkpoint, key))
     if state is None:
         return []
@@ -36,8 +39,19 @@ def resume(checkpoint: Path, key: str, model, optimizer, schedule) -> list[dict]
 
 
 def read(path: Path, key: str) -> dict | None:
-    """The state in a checkpoint with this key; None where there is none."""
+    """The state in a checkpoint with this key; None where there is none.
+
+    A damaged one is named, taken away, and counts as none: the training begins the phase again.
+    """
     if not path.exists():
         return None
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if not isinstance(state, dict) or not PARTS <= state.keys():
+            raise ValueError("it is no state of a training")
+    except Exception as error:  # a damaged pickle can raise anything
+        reason = str(error).partition("\n")[0][:200]
+        print(f"{path}: damaged, and not used ({reason})", file=sys.stderr)
+        path.unlink(missing_ok=True)
+        return None
     return state if state["key"] == key else None

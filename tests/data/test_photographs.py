@@ -52,11 +52,59 @@ def test_the_source_repository_keeps_its_own_test_folder(tmp_path):
     assert "1 queries without an image in the other camera" in notes
 
 
-def test_other_file_names_are_refused_by_name(tmp_path):
+def test_a_number_may_have_other_than_four_digits(tmp_path):
+    """As the source's images/train/motorcycle_153_cam1.jpg."""
+    write(tmp_path / "images/train", ["motorcycle_153"], cameras=[1])
+    write(tmp_path / "images/train", ["motorcycle_0152", "car_7", "car_00008"])
+    write(tmp_path / "images/test", ["car_0003"])
+    benchmark = load("photographs", tmp_path)
+    trained = set(benchmark.train["vehicle_id"])
+    assert trained == {30_153, 30_152, 20_007, 20_008} and benchmark.notes == ()
+
+
+def test_a_number_beyond_four_digits_is_no_vehicle_of_another_type(tmp_path):
+    write(tmp_path / "images", ["car_10001", "motorcycle_0001", "motorcycle_0002"])
+    benchmark = load("photographs", tmp_path)
+    assert set(benchmark.manifest["vehicle_id"]) == {30_001, 30_002}
+    assert any("2 files left out" in n and "car_10001_cam1.jpg" in n for n in benchmark.notes)
+
+
+def test_of_two_files_of_one_number_the_usual_spelling_counts(tmp_path):
+    write(tmp_path / "images", ["car_0001", "car_0002", "car_1", "car_00002", "car_3", "car_03"])
+    benchmark = load("photographs", tmp_path)
+    kept = sorted(path.rsplit("/", 1)[1] for path in benchmark.manifest["path"])
+    assert [name for name in kept if "cam1" in name] == [
+        "car_0001_cam1.jpg",
+        "car_0002_cam1.jpg",
+        "car_03_cam1.jpg",
+    ]
+    (note,) = (note for note in benchmark.notes if "another file's" in note)
+    assert "6 files left out" in note and "car_1_cam2.jpg" in note
+
+
+def test_some_files_of_other_names_are_left_out_and_noted(tmp_path):
+    write(tmp_path / "images", ["car_0001", "car_0002"])
+    others = ["IMG_2042.jpg", "car_0001_cam3.jpg", "boat_0001_cam1.jpg", "car__cam1.jpg"]
+    tiny_sets.write_images(tmp_path / "images", others)
+    benchmark = load("photographs", tmp_path)
+    assert set(benchmark.manifest["vehicle_id"]) == {20_001, 20_002}
+    (note,) = (note for note in benchmark.notes if "left out" in note)
+    assert "4 files" in note and all(name in note for name in others)
+
+
+def test_a_folder_of_mostly_other_files_is_refused_by_name(tmp_path):
     write(tmp_path / "images", ["car_0001"])
-    tiny_sets.write_images(tmp_path / "images", ["IMG_2042.jpg"])
-    with pytest.raises(DataError, match="1 file names other than.*IMG_2042.jpg"):
+    tiny_sets.write_images(tmp_path / "images", ["IMG_2042.jpg", "IMG_2043.jpg", "IMG_2044.jpg"])
+    with pytest.raises(DataError, match="3 of 5 file names other than.*IMG_2042.jpg"):
         load("photographs", tmp_path)
+
+
+def test_an_empty_folder_for_testing(tmp_path):
+    write(tmp_path / "images/train", ["car_0001", "car_0002"])
+    (tmp_path / "images/test").mkdir()
+    benchmark = load("photographs", tmp_path)
+    assert set(benchmark.train["vehicle_id"]) == {20_001, 20_002}
+    assert len(benchmark.manifest) == 4
 
 
 def test_a_folder_without_photographs(tmp_path):

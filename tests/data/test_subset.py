@@ -1,11 +1,14 @@
 """Held-out training vehicles and smaller parts of a benchmark."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from rnnha.data.manifest import Benchmark, make_manifest
 from rnnha.data.subset import fewer_vehicles, hold_out
+from rnnha.files import DataError
 from rnnha.scoring.protocols import score
 
 VEHICLES, CAMERAS = 10, 3
@@ -57,6 +60,15 @@ def test_without_cameras_the_held_out_vehicles_are_a_test_list(tmp_path):
     assert part.protocol == "vehicleid" and list(part.test_lists) == [2]
     assert set(part.test["vehicle_id"]).isdisjoint(part.train["vehicle_id"])
     assert set(part.test["vehicle_id"]) <= set(range(VEHICLES)), "no test vehicle is looked at"
+
+
+@pytest.mark.parametrize(("vehicles", "share"), [(1, 0.2), (VEHICLES, 1.0), (0, 0.2)])
+def test_some_training_vehicles_must_be_left(tmp_path, vehicles, share):
+    whole = benchmark(tmp_path, "veri", cameras=True)
+    trained = (whole.manifest["split"] == "train") & (whole.manifest["vehicle_id"] < vehicles)
+    part = replace(whole, manifest=whole.manifest[trained | (whole.manifest["split"] != "train")])
+    with pytest.raises(DataError, match=f"{vehicles} training vehicles, of which"):
+        hold_out(part, share)
 
 
 def test_fewer_vehicles_keep_the_smallest_test_list_whole(tmp_path):

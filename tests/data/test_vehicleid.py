@@ -1,5 +1,7 @@
 """VehicleID's reader against a tiny folder, and against the authors' list of 800 vehicles."""
 
+import os
+
 import pandas as pd
 import pytest
 
@@ -83,6 +85,66 @@ def test_a_broken_line_is_named_with_its_number(root):
         vehicleid.read(root)
 
 
+IMAGE_LISTS = (
+    "attribute/img2vid.txt",
+    "train_test_split/train_list.txt",
+    "train_test_split/test_list_2.txt",
+)
+LABELS = ("attribute/model_attr.txt", "attribute/color_attr.txt")
+
+
+@pytest.mark.parametrize("file", [*IMAGE_LISTS, *LABELS])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda line: f"{line} 7", "line 1: expected"),
+        (lambda line: line.split()[0], "line 1: expected"),
+        (lambda line: f"{line.split()[0]} {'9' * 20}", "line 1: expected"),
+        (lambda line: f"{line.split()[0]} -1", "line 1: expected"),
+        (lambda line: f"{line}\0", "NUL bytes"),
+        (lambda line: f"{line}\r\n{line.split()[0]} 99", "line 2: .* is on an earlier line"),
+    ],
+)
+def test_a_line_of_a_list_that_is_wrong(root, file, change, said):
+    first, *rest = (root / file).read_text(encoding="utf-8").splitlines()
+    tiny_sets.write_crlf(root / file, [change(first), *rest])
+    with pytest.raises(DataError, match=f"{file}.*{said}"):
+        vehicleid.read(root)
+
+
+@pytest.mark.parametrize("file", IMAGE_LISTS)
+def test_an_image_is_listed_once_and_by_its_name(root, file):
+    lines = (root / file).read_text(encoding="utf-8").splitlines()
+    tiny_sets.write_crlf(root / file, [*lines, lines[0]])
+    with pytest.raises(DataError, match=f"{file}, line {len(lines) + 1}: .*earlier line"):
+        vehicleid.read(root)
+    tiny_sets.write_crlf(root / file, [f"image\\{line}" for line in lines])
+    with pytest.raises(DataError, match=f"{file}: .*back-slashes"):
+        vehicleid.read(root)
+
+
+def test_a_vehicles_label_may_be_repeated(root):
+    before = vehicleid.read(root).train["type"].tolist()
+    lines = (root / LABELS[0]).read_text(encoding="utf-8").splitlines()
+    tiny_sets.write_crlf(root / LABELS[0], [*lines, lines[0]])
+    assert vehicleid.read(root).train["type"].tolist() == before
+
+
+@pytest.mark.parametrize("file", [*IMAGE_LISTS, *LABELS])
+def test_an_empty_list_a_folder_and_a_pipe_are_refused(root, file):
+    (root / file).write_bytes(b"\r\n")
+    with pytest.raises(DataError, match=f"{file}: empty, expected lines of"):
+        vehicleid.read(root)
+    (root / file).unlink()
+    (root / file).mkdir()
+    with pytest.raises(DataError, match=f"{file}: expected a file, found a folder"):
+        vehicleid.read(root)
+    (root / file).rmdir()
+    os.mkfifo(root / file)
+    with tiny_sets.seconds(5), pytest.raises(DataError, match=f"{file}: .*found a pipe"):
+        vehicleid.read(root)
+
+
 def test_missing_images_are_named(root):
     (root / "image/0000012.jpg").unlink()
     with pytest.raises(DataError, match="1 of 10 listed images are missing: 0000012.jpg"):
@@ -114,7 +176,10 @@ def test_a_rendered_set_has_its_own_counts_and_may_have_vehicles_outside_all_lis
     assert list(benchmark.test_lists) == [2]
 
 
-def test_the_authors_lists_stand_in_for_missing_ones(root):
+def test_the_authors_lists_stand_in_for_missing_ones(root, monkeypatch):
+    tiny_sets.expect_mat(monkeypatch, official.VEHICLEID_TRAIN, 3, 2, 2)
+    test_list = official.LISTS["test_list_800.mat"]._replace(images=5, vehicles=3)
+    monkeypatch.setitem(official.LISTS, "test_list_3.mat", test_list)
     (root / "train_test_split/train_list.txt").unlink()
     (root / "train_test_split/test_list_3.txt").unlink()
     (root / "attribute/model_attr.txt").unlink()

@@ -1,9 +1,12 @@
 """VeRi's reader against a folder with every known oddity, and against the authors' own list."""
 
+import os
 import shutil
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy.io import savemat
 
 import tiny_sets
 from rnnha.data import official, veri
@@ -101,6 +104,21 @@ def test_a_track_with_an_image_twice_or_unknown_is_refused(root, line):
         veri.read(root)
 
 
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["one " + VERI_GALLERY[2], "one " + VERI_GALLERY[3]], "line 2: a second track called one"),
+        ([f"{VERI_GALLERY[0]} {VERI_GALLERY[0]}"], "listed more than once"),
+        ([f"image_test\\{VERI_GALLERY[0]}"], "back-slashes"),
+        (["0002_c02_1.jpg " + VERI_GALLERY[0]], "line 1: not in image_test: 0002_c02_1.jpg"),
+    ],
+)
+def test_tracks_that_cannot_be_told_apart_or_found(root, lines, said):
+    tiny_sets.write_crlf(root / "test_track.txt", lines)
+    with pytest.raises(DataError, match=f"test_track.txt.*{said}"):
+        veri.read(root)
+
+
 def test_without_tracks_loading_works_and_says_so(root):
     (root / "test_track.txt").unlink()
     benchmark = veri.read(root)
@@ -115,6 +133,146 @@ def test_every_spelling_of_the_index_files_is_compared_with_the_rule(root, kind,
     veri.read(root)
     tiny_sets.write_crlf(root / f"{kind}{suffix}", ["5 6 ", "1 3 "])
     with pytest.raises(DataError, match=f"{kind}{suffix}: . of 2 lines .*same vehicle.* line "):
+        veri.read(root)
+
+
+@pytest.mark.parametrize("kind", ["gt", "jk"])
+@pytest.mark.parametrize("wrong", [2, 3])
+def test_one_index_line_in_a_hundred_may_differ(tmp_path, kind, wrong):
+    """200 queries of one vehicle each, each with one good and one junk image."""
+    vehicles = range(1, 201)
+    gallery = [f"{v:04d}_c{c:03d}_00000001_0.jpg" for v in vehicles for c in (1, 2)]
+    root = tiny_sets.write_veri(tmp_path / "VeRi")
+    for part, names in (("query", gallery[::2]), ("test", gallery)):
+        shutil.rmtree(root / f"image_{part}")
+        tiny_sets.write_images(root / f"image_{part}", names)
+        tiny_sets.write_crlf(root / f"name_{part}.txt", names)
+    shutil.rmtree(root / "image_train")
+    train = ["0300_c001_00000001_0.jpg"]
+    tiny_sets.write_images(root / "image_train", train)
+    tiny_sets.write_crlf(root / "name_train.txt", train)
+    (root / "train_label.xml").write_bytes(tiny_sets.label_xml("T", {train[0]: (1, 1)}))
+    (root / "test_track.txt").unlink()
+    lines = {
+        "gt": [f"{2 * k + 2} " for k in range(200)],
+        "jk": [f"{2 * k + 1} " for k in range(200)],
+    }
+    lines[kind][50 : 50 + wrong] = ["7 8 "] * wrong
+    for which in lines:
+        tiny_sets.write_crlf(root / f"{which}_index.txt", lines[which])
+    if wrong > 2:
+        with pytest.raises(DataError, match=f"{kind}_index.txt: 3 of 200 lines.*line 51 "):
+            veri.read(root)
+    else:
+        notes = "\n".join(veri.read(root).notes)
+        assert f"{kind}_index.txt: 2 lines are not" in notes and "51 (0051_c001" in notes
+
+
+@pytest.mark.parametrize("word", ["four", "4.0", "-4", "9" * 20, "\u0664"])
+def test_an_index_line_of_other_than_numbers_is_named(root, word):
+    tiny_sets.write_crlf(root / "jk_index.txt", [word, "3 "])
+    with pytest.raises(DataError, match="jk_index.txt, line 1: expected a whole number"):
+        veri.read(root)
+
+
+@pytest.mark.parametrize("listing", ["name_train.txt", "name_query.txt", "name_test.txt"])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda names: [f"image\\{name}" for name in names], "back-slashes, as on Windows"),
+        (lambda names: [f"image/{name}" for name in names], "a path with slashes"),
+        (lambda names: [names[0], f"{names[1]} 7"], "line 2: expected one image name"),
+        (lambda names: [*names, names[0]], "1 images are listed more than once"),
+        (lambda names: [f"{names[0]}\0", *names[1:]], "NUL bytes"),
+        (lambda names: [], "lists no images"),
+    ],
+)
+def test_a_list_that_is_none_is_refused(root, listing, change, said):
+    names = (root / listing).read_text(encoding="utf-8").split()
+    tiny_sets.write_crlf(root / listing, change(names))
+    with pytest.raises(DataError, match=f"{listing}.*{said}"):
+        veri.read(root)
+
+
+FILES = ("name_test.txt", "train_label.xml", "test_track.txt", "jk_index.txt")
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_what_is_no_file_is_refused_and_never_waited_for(root, file):
+    content = (root / file).read_bytes()
+    (root / file).unlink()
+    (root / file).mkdir()
+    with pytest.raises(DataError, match=f"{file}: expected a file, found a folder"):
+        veri.read(root)
+    (root / file).rmdir()
+    os.mkfifo(root / file)
+    with tiny_sets.seconds(5), pytest.raises(DataError, match=f"{file}: .*found a pipe"):
+        veri.read(root)
+    (root / file).unlink()
+    with open(root / file, "wb") as stream:
+        stream.write(content)
+        stream.truncate(2**40)  # takes no room on the disk, but would in memory
+    with pytest.raises(DataError, match=f"{file}: 1,099,511,627,776 bytes"):
+        veri.read(root)
+
+
+def test_a_file_in_place_of_a_folder_of_images(root):
+    shutil.rmtree(root / "image_query")
+    (root / "image_query").write_bytes(b"")
+    with pytest.raises(DataError, match="image_query: expected a folder of images"):
+        veri.read(root)
+
+
+def test_a_pipe_among_the_images_is_a_missing_image(root):
+    (root / "image_test" / VERI_GALLERY[2]).unlink()
+    os.mkfifo(root / "image_test" / VERI_GALLERY[2])
+    with pytest.raises(DataError, match=f"1 of the 6 images.*missing: {VERI_GALLERY[2]}"):
+        veri.read(root)
+
+
+def test_lists_that_windows_saved_as_unicode(root):
+    (root / "name_test.txt").write_bytes("\r\n".join(VERI_GALLERY).encode("utf-16"))
+    assert names(veri.read(root).gallery) == list(VERI_GALLERY)
+
+
+HEAD = b'<?xml version="1.0" encoding="gb2312"?>'
+LAUGHS = b'<!ENTITY a0 "ha">' + b"".join(
+    b'<!ENTITY a%d "%s">' % (k, b"&a%d;" % (k - 1) * 10) for k in range(1, 10)
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (b'typeID="4"', b'typeID="sedan"', "typeID of 0001_c001.*found 'sedan'"),
+        (b'typeID="4"', b'typeID="' + b"9" * 20 + b'"', "typeID of .*at most 18 digits"),
+        (b' typeID="4"', b"", "an item without typeID"),
+        (b'cameraID="c001" ', b"", "an item without cameraID"),
+        (b"imageName=", b"image=", "an item without imageName"),
+        (b"<Item ", b"<Image ", "no <Item>"),
+        (b"</Items>", b"", "ParseError"),
+        (b'imageName="0', b'imageName="image_train\\0', "back-slashes"),
+        (HEAD, HEAD + b"<!DOCTYPE T [" + LAUGHS + b"]>", "document type"),
+        (HEAD, HEAD + b'<!DOCTYPE T [<!ENTITY x SYSTEM "file:///etc/hostname">]>', "document type"),
+        (b'encoding="gb2312"', b'encoding="zip"', "LookupError"),
+    ],
+)
+def test_a_label_file_that_is_none_is_refused(root, old, new, said):
+    path = root / "train_label.xml"
+    content = path.read_bytes()
+    assert old in content
+    if b"<!DOCTYPE" in new:
+        content = content.replace(b'colorID="7"', b'colorID="&a9;&x;"')
+    path.write_bytes(content.replace(old, new))
+    with pytest.raises(DataError, match=f"train_label.xml: .*{said}"):
+        veri.read(root)
+
+
+def test_a_label_file_of_other_images_is_refused(root):
+    items = {f"0700_c001_0000000{k}_0.jpg": (1, 1) for k in range(3)}
+    (root / "train_label.xml").write_bytes(tiny_sets.label_xml("TrainingImages", items))
+    tiny_sets.write_crlf(root / "name_train.txt", ["0500_c001_00000001_0.jpg"])
+    with pytest.raises(DataError, match="a type of none of the training images"):
         veri.read(root)
 
 
@@ -186,7 +344,8 @@ def test_real_images_have_neither_side_car_nor_masks(root):
         benchmark.mask(benchmark.query["path"][0], "cues")
 
 
-def test_the_authors_list_stands_in_for_a_missing_label_file(root):
+def test_the_authors_list_stands_in_for_a_missing_label_file(root, monkeypatch):
+    tiny_sets.expect_mat(monkeypatch, official.VERI_TRAIN, 3, 2, 2)
     (root / "train_label.xml").unlink()
     (root / "name_train.txt").unlink()
     kept = list(VERI_TRAIN)[:3]
@@ -220,3 +379,51 @@ def test_a_file_that_is_no_label_file_is_refused(tmp_path):
     (tmp_path / "train_imdb_VeRi.mat").write_bytes(b"not MATLAB")
     with pytest.raises(DataError, match="not one of the authors' label files"):
         official.read_list(tmp_path / "train_imdb_VeRi.mat")
+
+
+NAMES = ["0001_c001_00000001_0.jpg", "0002_c001_00000001_0.jpg"]
+
+
+def struct(names=NAMES, classes=(1, 2), models=(1, 2), **others):
+    fields = {"name": np.array([list(names)], dtype=object), "class": np.array([list(classes)])}
+    return fields | {"model": np.array([list(models)])} | others
+
+
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [
+        ({"filename": np.array([[1, 2]]), "label": np.array([[1, 2]])}, "no name, class, model"),
+        ({k: v for k, v in struct().items() if k != "model"}, "no model among the fields"),
+        (np.array([[1, 2, 3]]), "no single struct"),
+        (struct([], [], []), "label file|found 0 images"),
+        (struct(["cat.jpg", NAMES[0]]), "1 of 2 names are no image names.*cat.jpg"),
+        (struct(["0279029.jpg", "0279030.jpg"]), "2 of 2 names are no image names"),
+        (struct([f"image_train\\{name}" for name in NAMES]), "back-slashes"),
+        (struct([NAMES[0], NAMES[0]]), "listed more than once"),
+        (struct([3, 4]), "no text"),
+        (struct(classes=(1, -2)), "no whole numbers from 0"),
+        (struct(classes=(1, 2.5)), "no whole numbers from 0"),
+        (struct(classes=(1, np.nan)), "no numbers"),
+        (struct(classes=(1, 2, 3)), "label file"),
+        (struct(models=(1, -1)), "no whole numbers from 0"),
+        (struct(classes=(1, 1)), "found 2 images, 1 vehicles.*expected 2 images, 2 vehicles"),
+    ],
+)
+def test_another_matlab_file_of_this_name_is_refused(tmp_path, monkeypatch, images, said):
+    path = tmp_path / official.VERI_TRAIN
+    tiny_sets.expect_mat(monkeypatch, path.name, 2, 2, 2)
+    savemat(path, {"images": struct()})
+    assert official.read_list(path)["image"].tolist() == NAMES
+    savemat(path, {"images": images})
+    with pytest.raises(DataError, match=f"(?s){path}.*({said})"):
+        official.read_list(path)
+
+
+def test_a_label_file_has_its_own_name_and_published_counts(tmp_path):
+    for name, said in (
+        ("train (1).mat", "no name of the authors' label files.*test_list_800.mat"),
+        (official.VERI_TRAIN, "found 2 images.*expected 37,778 images, 576 vehicles, 9 coarse"),
+    ):
+        savemat(tmp_path / name, {"images": struct()})
+        with pytest.raises(DataError, match=said):
+            official.read_list(tmp_path / name)

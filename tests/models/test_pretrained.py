@@ -347,3 +347,14 @@ def test_resnet_50_comes_from_the_network_once(resnet, monkeypatch):
     monkeypatch.setattr(torch.hub, "download_url_to_file", download)
     assert find_weights("resnet-50") == find_weights("resnet-50")
     assert asked == [("resnet50-0676ba61.pth", "0676ba61")]
+
+
+def test_the_released_reading_feeds_raw_colours_to_the_weights_as_the_file_has_them(
+    weights, images, tmp_path
+):
+    """RGB in [0, 1], in place of BGR in 0..255 without its mean: what the authors' script ran."""
+    file = write(tmp_path / "VGG_CNN_M_1024.caffemodel", caffemodels.caffemodel(weights))
+    model = VGGM().eval()
+    load_backbone(model, "vgg-m", import_weights(file).out, raw=True)
+    raw = torch.from_numpy(images / np.float32(255))
+    assert close(maps(model, raw), maps(unfolded(weights), raw))

@@ -1,12 +1,14 @@
 """The notebooks as they are in git, and the runner that executes and shows them."""
 
 import ast
+import errno
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -146,13 +148,17 @@ def test_a_missing_notebook_is_named_with_those_there_are():
 
 
 def test_it_runs_in_the_notebooks_folder_with_this_python(write, tmp_path, capsys, monkeypatch):
-    # A kernel of that name which the user installed for another Python must not be taken.
-    kernel = tmp_path / "home/.local/share/jupyter/kernels/python3"
-    kernel.mkdir(parents=True)
-    (kernel / "kernel.json").write_text(
-        '{"argv": ["/bin/false"], "display_name": "another", "language": "python"}'
-    )
+    # Kernels of that name which somebody installed for another Python must not be taken.
+    for place in ("home/.local/share/jupyter", "data", "more", "home/.ipython"):
+        kernel = tmp_path / place / "kernels/python3"
+        kernel.mkdir(parents=True)
+        (kernel / "kernel.json").write_text(
+            '{"argv": ["/bin/false"], "display_name": "another", "language": "python"}'
+        )
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "more"))
+    monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "0")
     path = write(
         "import os, sys; print(sys.executable, os.getcwd(), name, seed)",
         "print('50 %', end='\\r'); print('100 %')",
@@ -181,6 +187,68 @@ def test_a_notebook_that_fails_is_not_there(write, tmp_path, cell, message):
         execute(write(cell, "print('never')"), out)
     assert not out.exists()
     assert not list(out.parent.glob("*.tmp*"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[1, 2]", '{"cells": [{"cell_type": "mark', '{"nbformat": 4, "cells": 3}', "\xff"],
+    ids=["empty", "list", "cut", "other", "bytes"],
+)
+def test_a_damaged_notebook_is_one_error_that_names_it(tmp_path, content):
+    path = tmp_path / "bad.ipynb"
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(NotebookError, match="bad.ipynb is no whole Jupyter notebook") as told:
+        execute(path, tmp_path / "out" / "nb.ipynb")
+    assert "\n" not in str(told.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_default_that_is_computed_is_an_error_that_names_the_notebook(write):
+    path = write()
+    notebook = nbformat.read(path, 4)
+    notebook.cells[1].source = "seed = int('3')"
+    nbformat.write(notebook, path)
+    with pytest.raises(NotebookError, match="nb.ipynb: its parameters"):
+        checked_parameters(path, {"seed": "4"})
+
+
+def test_a_kernel_that_dies_is_an_error_that_names_the_notebook(write, tmp_path):
+    path = write("import os; os._exit(3)")
+    with pytest.raises(NotebookError, match="nb.ipynb stopped: .*died"):
+        execute(path, tmp_path / "out" / "nb.ipynb")
+    assert not list((tmp_path / "out").glob("*.ipynb"))
+
+
+def test_an_out_that_is_a_folder_is_refused_before_the_notebook_runs(write, tmp_path):
+    mark = tmp_path / "mark"
+    (tmp_path / "out").mkdir()
+    with pytest.raises(NotebookError, match="out is a folder"):
+        execute(write(f"open({str(mark)!r}, 'w')"), tmp_path / "out")
+    assert not mark.exists()
+
+
+def test_a_disk_that_fills_up_is_one_error_that_names_the_file(write, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("papermill.iorw.LocalHandler.write", full)
+    with pytest.raises(OSError, match="out/nb.ipynb: the disk is full"):
+        execute(write(), tmp_path / "out" / "nb.ipynb")
+    assert not list((tmp_path / "out").glob("*.ipynb"))
+
+
+def test_a_gpu_that_cannot_be_locked_is_said_with_what_to_do(write, tmp_path, monkeypatch):
+    def no_locks(*_, **__):
+        raise NotImplementedError("FileSystem does not appear to support flock")
+
+    monkeypatch.setenv("RNNHA_GPUS", "3")
+    out = tmp_path / "out" / "nb.ipynb"
+    path = write()
+    with monkeypatch.context() as patched:
+        patched.setattr("rnnha.report.execute.alone", lambda *_: nullcontext())
+        patched.setattr("filelock.FileLock.acquire", no_locks)
+        with pytest.raises(NotebookError, match="gpu-3.lock: a GPU cannot be locked.*TMPDIR"):
+            execute(path, out)
 
 
 def test_the_whole_error_is_kept_until_the_notebook_succeeds(write, tmp_path):

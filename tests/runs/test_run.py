@@ -323,7 +323,8 @@ def test_steps_made_ahead_keep_their_order_and_their_errors():
 
 def test_a_resumed_stage_stays_with_the_precision_chosen_first(tmp_path, monkeypatch):
     checkpoint = tmp_path / "checkpoint0.pt"
-    torch.save({"key": "k", "precision": "bfloat16"}, checkpoint)
+    parts = dict.fromkeys(("model", "optimizer", "schedule", "history", "random"))
+    torch.save(parts | {"key": "k", "precision": "bfloat16"}, checkpoint)
     timed = {"float32": 1.0, "bfloat16": 2.0}  # a timing now would choose float32
     monkeypatch.setattr(timing, "seconds_per_step", lambda *args: timed[args[-1]])
     arguments = ("bfloat16", None, 64, 8, torch.device("cpu"))

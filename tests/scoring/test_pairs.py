@@ -11,6 +11,7 @@ from scipy.stats import mannwhitneyu
 
 from rnnha import experiments, profiles
 from rnnha.figures import pair as pair_figure
+from rnnha.files import DataError
 from rnnha.images.batches import normalise
 from rnnha.images.cache import Images
 from rnnha.methods.network import build
@@ -57,7 +58,8 @@ def test_compare_gives_the_cosine_and_distance_of_o2_and_both_maps(tmp_path, fil
     assert pair.euclid == pytest.approx(np.sqrt(2 - 2 * cosine), abs=1e-4)
     for found, output in zip(pair.attention, outputs, strict=True):
         np.testing.assert_allclose(found, output.attention[0].detach(), atol=1e-6)
-    assert pair.images.shape == (2, size, size, 3) and pair.images.dtype == np.uint8
+    for found, file in zip(pair.images, files, strict=False):
+        np.testing.assert_array_equal(found, np.array(Image.open(file).convert("RGB")))
     again = compare.compare(files[1], files[0], path)
     assert again.cosine == pytest.approx(pair.cosine, abs=1e-6)
     assert compare.compare(files[0], files[0], path).cosine == pytest.approx(1, abs=1e-6)
@@ -67,11 +69,11 @@ def test_the_text_reads_the_cosine_against_what_was_measured(tmp_path, files):
     path, *_ = checkpoint(tmp_path)
     assert compare.compare(files[0], files[0], path).text.count("\n") == 0
     low, high = np.linspace(-1, 0, 101).tolist(), np.linspace(0.5, 1.5, 101).tolist()
-    compare.keep(pairs.Separation(0.9, 10, 20, same=high, other=low), path)
+    compare.keep({"all pairs": pairs.Separation(0.9, 10, 20, same=high, other=low)}, path)
     text = compare.compare(files[0], files[0], path).text  # cosine 1: above all of `other`,
-    assert "100% of the pairs of two vehicles" in text  # and in the middle of `same`
-    assert "50% of the pairs of one vehicle" in text
-    assert json.loads((tmp_path / "rnn-ha.pairs.json").read_text())["n_other"] == 20
+    assert "100% of the 20 pairs of two vehicles" in text  # and in the middle of `same`
+    assert "50% of the 10 pairs of one vehicle" in text
+    assert json.loads((tmp_path / "rnn-ha.pairs.json").read_text())["all pairs"]["n_other"] == 20
 
 
 def test_the_figure_holds_both_pictures_and_maps(tmp_path, files):
@@ -142,6 +144,55 @@ def test_constant_embeddings_separate_nothing():
 def test_separation_needs_both_kinds_of_pairs():
     with pytest.raises(ValueError, match="0 pairs of one vehicle and 3 of two"):
         pairs.separation(np.eye(3), [1, 2, 3])
+
+
+# --- what is kept of it -------------------------------------------------------------------------
+
+LOW, MIDDLE, HIGH = (np.linspace(a, a + 1, 101).tolist() for a in (-1, 0, 0.5))
+ALL = pairs.Separation(0.9, 10, 2000, same=HIGH, other=LOW)
+ALIKE = pairs.Separation(0.6, 10, 30, same=HIGH, other=MIDDLE)
+
+
+def test_both_kinds_are_kept_and_a_cosine_is_read_against_each(tmp_path):
+    file = tmp_path / "a.pairs.json"
+    pairs.write({"all pairs": ALL, "same model and paint": ALIKE}, file)
+    kept = pairs.read(file)
+    assert kept == {"all pairs": ALL, "same model and paint": ALIKE}
+    # 0.755 is above all of -1..0, above 76 of the 101 values of 0..1, and above 26 of 0.5..1.5.
+    assert pairs.told(0.755, kept).splitlines() == [
+        "more alike than 100% of the 2,000 pairs of two vehicles",
+        "and than 75% of the 30 pairs of two vehicles of the same model and paint",
+        "and than 26% of the 10 pairs of one vehicle, on rendered vehicles never trained on",
+    ]
+
+
+def test_a_file_of_all_pairs_alone_is_still_read(tmp_path):
+    file = tmp_path / "a.pairs.json"
+    file.write_text(json.dumps(ALL._asdict()))
+    assert pairs.read(file) == {"all pairs": ALL}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[1]",
+        "{}",
+        '{"all pairs": {"auc": 0.9}}',
+        json.dumps({"same type": ALIKE._asdict()}),
+        json.dumps(ALL._replace(other=LOW[:50])._asdict()),
+        json.dumps(ALL._replace(other=LOW[::-1])._asdict()),
+        json.dumps(ALL._replace(same=[float("nan")] * 101)._asdict()),
+        json.dumps(ALL._replace(n_same="10")._asdict()),
+        json.dumps(ALL._replace(auc=90)._asdict()),
+        json.dumps({"all pairs": ALL._asdict()})[:-30],
+    ],
+)
+def test_damaged_statistics_are_refused_by_name(tmp_path, content):
+    file = tmp_path / "a.pairs.json"
+    file.write_text(content)
+    with pytest.raises(DataError, match="a.pairs.json: damaged pair statistics .*remove it"):
+        pairs.read(file)
 
 
 def test_measuring_files_uses_the_checkpoints_embedding_and_what_looks_alike(tmp_path, files):

@@ -211,7 +211,7 @@ def test_the_command_line_leaves_a_whole_run(tiny, tmp_path):  # noqa: F811
     for row in ("stage0", "rnn-ha"):
         folder = tmp_path / "runs" / "tiny" / row / "seed0"
         assert json.loads((folder / "env.json").read_text())["processes"] == 2
-        assert not [*folder.glob("checkpoint*"), *folder.glob(".*")]
+        assert not [*folder.glob("checkpoint*"), *folder.glob(".*tmp*")]
         values = pd.read_csv(folder / "metrics.csv").value
         assert len(values) and values.between(0, 100).all()
         # 8 test vehicles x 4 cameras, each once

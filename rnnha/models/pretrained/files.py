@@ -104,6 +104,15 @@ def fold(weight: Tensor, bias: Tensor, mean: tuple[float, float, float]) -> tupl
     return (rgb * scale[:, None, None]).to(weight.dtype), bias.to(weight.dtype)
 
 
+def unfold(weight: Tensor, bias: Tensor, mean: tuple[float, float, float]) -> tuple[Tensor, Tensor]:
+    """The inverse of `fold`: weight and bias as the file had them, for BGR minus `mean`."""
+    new_mean, scale = (255 * torch.tensor(c, dtype=torch.float64) for c in (MEAN, STD))
+    constant = new_mean - torch.tensor(mean[::-1], dtype=torch.float64)
+    rgb = weight.double() / scale[:, None, None]
+    bias = bias.double() - rgb.sum(dim=(2, 3)) @ constant
+    return rgb.flip(1).to(weight.dtype), bias.to(weight.dtype)
+
+
 def _load_torch(file: Path) -> dict[str, Tensor]:
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
@@ -201,6 +210,13 @@ def _vgg_m(state: dict[str, Tensor], mean: tuple[float, float, float]) -> dict[s
     first = "layers.conv1.weight", "layers.conv1.bias"
     state.update(zip(first, fold(*(state[k] for k in first), mean), strict=True))
     return state
+
+
+def as_in_caffe(state: dict[str, Tensor], trained_on: str) -> dict[str, Tensor]:
+    """conv1 of VGG-M as the file had it, from the imported one; `trained_on`: its description."""
+    mean = VGGM_MEAN if str(VGGM_MEAN) in trained_on else CAFFE_MEAN
+    first = "layers.conv1.weight", "layers.conv1.bias"
+    return dict(zip(first, unfold(*(state[k] for k in first), mean), strict=True))
 
 
 def fitting(name: str, state: dict[str, Tensor]) -> dict[str, Tensor]:

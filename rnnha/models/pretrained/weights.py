@@ -150,11 +150,13 @@ def _download(url: str, path: Path) -> Path:
     return path
 
 
-def load_backbone(model: nn.Module, name: str, weights: str | Path) -> None:
+def load_backbone(model: nn.Module, name: str, weights: str | Path, raw: bool = False) -> None:
     """Put imported weights into `model`, the backbone `vgg-m` or `resnet-50`.
 
-    weights: a file that `import_weights` wrote. Raises ValueError for another name, DataError
-    naming the file where it is not of this backbone, FileNotFoundError where there is none.
+    weights: a file that `import_weights` wrote. raw: as the authors' released code has it, which
+    feeds RGB in [0, 1] to VGG-M's weights as Caffe had them, although these expect BGR in 0..255
+    without its mean. Raises ValueError for another name, DataError naming the file where it is
+    not of this backbone, FileNotFoundError where there is none.
     """
     _check_name(name)
     info = describe(weights)
@@ -164,11 +166,14 @@ def load_backbone(model: nn.Module, name: str, weights: str | Path) -> None:
             "Import the other file: rnnha weights import FILE."
         )
     try:
-        model.load_state_dict(files.fitting(name, load_file(weights)))
-    except ValueError as error:
+        state = files.fitting(name, load_file(weights))
+    except (ValueError, SafetensorError) as error:
         raise DataError(
             f"{weights} {error}; import it again: rnnha weights import FILE."
         ) from error
+    if raw and name == "vgg-m":
+        state.update(files.as_in_caffe(state, info["trained_on"]))
+    model.load_state_dict(state)
 
 
 def describe(weights: str | Path) -> dict[str, str]:
