@@ -140,9 +140,10 @@ def forest(results: Results) -> Figure | None:
     for d in differences.differences(results):
         if d.metric == poster.metrics[0] and d.protocol.startswith(poster.protocol):
             size = "" if d.test_size == "test" else f", {d.test_size} vehicles"
+            pair = f"{row(d.subject).title} minus {row(d.minus).title}"
             rows.append(
                 {
-                    "label": f"minus {row(d.minus).title}, {d.protocol}{size}",
+                    "label": f"{pair}, {d.protocol}{size}",
                     "difference": d.value,
                     "ci_low": d.low,
                     "ci_high": d.high,
@@ -156,7 +157,7 @@ def forest(results: Results) -> Figure | None:
     )
     title = _title(
         results,
-        f"{row(differences.SUBJECT).title} minus other rows,\n{label(poster.metrics[0])} ({kind})",
+        f"differences between rows,\n{label(poster.metrics[0])} ({kind})",
     )
     return plots.forest(pd.DataFrame(rows), title) if rows else None
 

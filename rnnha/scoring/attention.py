@@ -12,9 +12,9 @@ Three questions to a trained network, in the order of their strength:
 Maps are float32 [N, h, w] on the network's own grid; nothing is enlarged before it is scored.
 """
 
-import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,7 @@ from rnnha.data.manifest import MASKS, Benchmark
 from rnnha.images.batches import batches, evaluation_batch, normalise
 from rnnha.images.cache import Images
 from rnnha.images.decode import read_mask
-from rnnha.scoring import protocols
+from rnnha.scoring.swap import SWAP, retrieval, swap_test
 
 # A cell counts as positive from this share of mask: cues are specks, vehicles fill cells.
 POSITIVE = {"cues": 0.05, "vehicle": 0.5}
@@ -177,68 +177,26 @@ def summarise(rows: pd.DataFrame) -> dict[str, float]:
     }
 
 
-# --- swap test: does the map matter? ------------------------------------------------------------
-
-
-def replacements(own: np.ndarray, cues: np.ndarray | None, seed: int) -> dict[str, np.ndarray]:
-    """The maps that replace the network's own in the swap test, each float32 [N, h, w].
-
-    own: the network's maps, each with sum 1. cues: share of cue in each cell, or None.
-
-    uniform        1/hw everywhere, as in RNN-H w/o attention
-    another image  each image gets the map of another one, by one seeded cycle through all
-    inverse        (max_kl a_kl - a_ij), divided by its sum; uniform where the map was uniform
-    cues           share of cue in each cell, divided by its sum; uniform where no cue is visible
-    """
-    n, h, w = own.shape
-    if n < 2:
-        raise ValueError("the swap test needs at least two images")
-    cycle = np.random.default_rng(seed).permutation(n)
-    donor = np.empty(n, int)
-    donor[cycle] = np.roll(cycle, 1)
-    maps = {
-        "uniform": np.full_like(own, 1 / (h * w)),
-        "another image": own[donor],
-        "inverse": _distribution(own.max((1, 2), keepdims=True) - own),
-    }
-    return maps if cues is None else maps | {"cues": _distribution(cues)}
-
-
-def _distribution(grid: np.ndarray) -> np.ndarray:
-    """Each image's cells divided by their sum; uniform where all are zero. float32 [N, h, w]."""
-    total = grid.sum((1, 2), keepdims=True)
-    uniform = np.full_like(grid, 1 / grid[0].size)
-    return np.divide(grid, total, out=uniform, where=total > 0).astype(np.float32)
-
-
-@torch.inference_mode()
-def swap(
-    model: nn.Module,
-    pixels: Images,
-    maps: Mapping[str, np.ndarray],
-    batch_size: int | None = None,
-) -> dict[str, np.ndarray]:
-    """Embeddings o2, float32 [N, H], of all images with each of `maps` in place of the own.
-
-    maps: name -> float32 [N, h, w]. Raises ValueError for a number of maps other than of images.
-    """
-    for name, values in maps.items():
-        if len(values) != len(pixels):
-            raise ValueError(f"{name}: {len(values)} maps for {len(pixels)} images")
-    head = copy.deepcopy(model).eval()
-    backbone, head.backbone = head.backbone, nn.Identity()  # features are the same for all maps
-    device = next(model.parameters()).device
-    batch_size = batch_size or evaluation_batch(pixels.size)
-    parts: dict[str, list[np.ndarray]] = {name: [] for name in maps}
-    for batch, indices in batches(pixels, np.arange(len(pixels)), batch_size):
-        X = backbone(normalise(batch.to(device)))
-        for name, values in maps.items():
-            given = torch.from_numpy(values[indices.numpy()]).float().to(device)
-            parts[name].append(head(X, attention=given).o2.float().cpu().numpy())
-    return {name: np.concatenate(part) for name, part in parts.items()}
-
-
 # --- all of it, for one trained network ---------------------------------------------------------
+
+
+class Analysis(NamedTuple):
+    """What the maps of a trained network are worth.
+
+    table: tidy, (map, reference, test_size, metric, value):
+    - reference "cues" and "vehicle" (rendered sets): `summarise` for the maps "attention",
+      "gradcam" and "uniform"; test_size "all", for every test image is scored.
+    - reference "retrieval" (networks with attention): mAP and top1 in percent by the set's
+      primary protocol, with the map "own" or one of `swap.replacements` in query and gallery alike;
+      for "cues" also n_without_cue, the images that got a uniform map for want of a cue.
+    gradcam: float32 [N, h, w].
+    swap: the queries behind "retrieval", a row each with its map and what `protocols.score` says
+    of it (SWAP); None for networks without attention.
+    """
+
+    table: pd.DataFrame
+    gradcam: np.ndarray
+    swap: pd.DataFrame | None
 
 
 def analyse(
@@ -247,18 +205,11 @@ def analyse(
     pixels: Images,
     outputs: dict[str, np.ndarray],
     seed: int = 0,
-) -> tuple[pd.DataFrame, np.ndarray]:
+) -> Analysis:
     """Every number on the maps of a trained network, and its Grad-CAM maps.
 
     pixels: the test images, each once. outputs: what embedding them gave, in the same order: o2
     float32 [N, H] and, where the network has it, attention float32 [N, h, w].
-
-    Returns the maps float32 [N, h, w] and a tidy table (map, reference, test_size, metric, value):
-    - reference "cues" and "vehicle" (rendered sets): `summarise` for the maps "attention",
-      "gradcam" and "uniform"; test_size "all", for every test image is scored.
-    - reference "retrieval" (networks with attention): mAP and top1 in percent by the set's
-      primary protocol, with the map "own" or one of `replacements` in query and gallery alike;
-      for "cues" also n_without_cue, the images that got a uniform map for want of a cue.
     """
     maps = {"attention": outputs["attention"]} if "attention" in outputs else {}
     maps["gradcam"] = gradcam_maps(model, pixels)
@@ -271,26 +222,13 @@ def analyse(
         for name, values in maps.items():
             found = summarise(localisation(values, grids[reference], POSITIVE[reference]))
             rows += [(name, reference, "all", metric, value) for metric, value in found.items()]
+    swapped = None
     if "attention" in maps:
-        rows += _swap_test(model, benchmark, pixels, outputs, grids.get("cues"), seed)
+        cues = grids.get("cues")
+        swapped = swap_test(model, benchmark, pixels, outputs, cues, seed)
+        rows += retrieval(swapped)
+        if cues is not None:
+            without = int((cues.sum((1, 2)) == 0).sum())
+            rows.append(("cues", "retrieval", "all", "n_without_cue", without))
     table = pd.DataFrame(rows, columns=["map", "reference", "test_size", "metric", "value"])
-    return table, maps["gradcam"]
-
-
-def _swap_test(model, benchmark, pixels, outputs, cues, seed) -> list[tuple]:
-    names = [Path(path).name for path in pixels.paths]
-    maps = replacements(outputs["attention"], cues, seed)
-    embeddings = {"own": outputs["o2"]} | swap(model, pixels, maps)
-    rows = []
-    for name, o2 in embeddings.items():
-        embed = protocols.by_name(names, o2)
-        per_query = protocols.score(benchmark, embed=embed, label=f"swap: {name}")
-        metrics = protocols.summarise(per_query)
-        primary = ~metrics["protocol"].str.startswith("image-to-track")
-        chosen = metrics[primary & metrics["metric"].isin(["mAP", "top1"])]
-        means = chosen.groupby(["test_size", "metric"], sort=False)["value"].mean()
-        rows += [(name, "retrieval", size, metric, v) for (size, metric), v in means.items()]
-    if cues is not None:
-        without = int((cues.sum((1, 2)) == 0).sum())
-        rows.append(("cues", "retrieval", "all", "n_without_cue", without))
-    return rows
+    return Analysis(table, maps["gradcam"], None if swapped is None else swapped[SWAP])

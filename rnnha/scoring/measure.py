@@ -13,12 +13,13 @@ from rnnha.scoring import protocols, ranking
 class Measured(NamedTuple):
     """What a run is worth.
 
-    per_query: see `protocols.score`. attention: see `attention.analyse`, or None.
+    per_query: see `protocols.score`. attention, swap: see `attention.Analysis`, or None.
     names [N]: of the test images; arrays: what there is of them, N rows each.
     """
 
     per_query: pd.DataFrame
     attention: pd.DataFrame | None
+    swap: pd.DataFrame | None
     names: np.ndarray
     arrays: dict[str, np.ndarray]
 
@@ -32,9 +33,9 @@ def measure(method, benchmark: Benchmark, outputs: dict[str, np.ndarray]) -> Mea
     names = names_of(test).to_numpy(str)
     if method.distance is not None:
         per_query = protocols.score(benchmark, distance=method.distance)
-        return Measured(per_query, None, names, outputs)
+        return Measured(per_query, None, None, names, outputs)
     frames = [protocols.score(benchmark, embed=protocols.by_name(names, outputs["o2"]))]
-    table = None
+    table = swap = None
     if method.has_steps:
         frames += _explore(benchmark, names, outputs)
         # Maps are not what settings are chosen by, and held-out images have no masks.
@@ -42,9 +43,11 @@ def measure(method, benchmark: Benchmark, outputs: dict[str, np.ndarray]) -> Mea
             # Grad-CAM brings OpenCV along: seconds that the other rows need not wait.
             from rnnha.scoring import attention
 
-            table, cams = attention.analyse(method.model, benchmark, method.images(test), outputs)
+            table, cams, swap = attention.analyse(
+                method.model, benchmark, method.images(test), outputs
+            )
             outputs = outputs | {"gradcam": cams}
-    return Measured(pd.concat(frames, ignore_index=True), table, names, outputs)
+    return Measured(pd.concat(frames, ignore_index=True), table, swap, names, outputs)
 
 
 def _explore(benchmark: Benchmark, names: np.ndarray, outputs: dict) -> list[pd.DataFrame]:

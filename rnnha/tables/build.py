@@ -136,28 +136,16 @@ def write(table: Table, folder: Path) -> list[Path]:
 
 
 def exploratory(results: Results) -> pd.DataFrame:
-    """All paired differences (the primary one among them, so marked), then each row's scores by
-    the protocols and metrics that the main table does not show."""
+    """All paired differences (the primary one among them, so marked), the swap tests of networks
+    with attention, then each row's scores by the protocols and metrics that the main table does
+    not show."""
     poster = results.poster
     rows = [
-        {
-            "quantity": "difference",
-            "method": row(differences.SUBJECT).title,
-            "minus": row(d.minus).title,
-            "test_size": d.test_size,
-            "metric": d.metric,
-            "protocol": d.protocol,
-            "ours": d.value,
-            "sd": differences.sd(d.by_seed),
-            "ci_low": d.low,
-            "ci_high": d.high,
-            "smallest": d.smallest,
-            "n_seeds": len(d.by_seed),
-            "n_vehicles": d.n_vehicles,
-            "role": "primary" if d.primary else "exploratory",
-        }
+        _difference("difference", d, row(d.subject).title, row(d.minus).title)
         for d in differences.differences(results)
     ]
+    for slug, title, _ in results.rows:
+        rows += [_difference("swap", d, title, d.minus) for d in differences.swaps(results, slug)]
     for slug, title, _ in results.rows:
         for protocol, size in differences.scored_with(results, slug):
             for metric in poster.further if protocol == poster.protocol else poster.metrics:
@@ -172,6 +160,25 @@ def exploratory(results: Results) -> pd.DataFrame:
                     }
                 )
     return _frame(rows, EXPLORATORY)
+
+
+def _difference(quantity: str, d: differences.Difference, method: str, minus: str) -> dict:
+    return {
+        "quantity": quantity,
+        "method": method,
+        "minus": minus,
+        "test_size": d.test_size,
+        "metric": d.metric,
+        "protocol": d.protocol,
+        "ours": d.value,
+        "sd": differences.sd(d.by_seed),
+        "ci_low": d.low,
+        "ci_high": d.high,
+        "smallest": d.smallest,
+        "n_seeds": len(d.by_seed),
+        "n_vehicles": d.n_vehicles,
+        "role": "primary" if d.primary else "exploratory",
+    }
 
 
 def _frame(rows: list[dict], columns: list[str]) -> pd.DataFrame:
@@ -189,8 +196,7 @@ def _exploratory_page(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "what": [
-                f"{r.method} minus {r.minus}" if r.quantity == "difference" else r.method
-                for r in frame.itertuples()
+                _WHAT[r.quantity].format(method=r.method, minus=r.minus) for r in frame.itertuples()
             ],
             "test": frame["test_size"],
             "protocol": frame["protocol"],
@@ -203,6 +209,12 @@ def _exploratory_page(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+# A line's first cell on the page, by its quantity.
+_WHAT = {
+    "difference": "{method} minus {minus}",
+    "swap": "{method}, attention map: own minus {minus}",
+    "score": "{method}",
+}
 _EXPLORATORY_NOTES = (
     "Exploratory, but for a primary comparison that is marked so (docs/analysis.md; it tells, too, "
     "what was added after the plan). No correction for their number: of a hundred independent "

@@ -7,24 +7,37 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from rnnha.data.sets import DataSet, Poster
 from rnnha.experiments import row
-from rnnha.runs.results import Results
+from rnnha.runs.folder import finished
+from rnnha.runs.results import Results, ResultsError
 from rnnha.scoring.intervals import interval, paired_difference
+from rnnha.scoring.protocols import values
 from rnnha.tables.pages import label, published
 
-# The row of interest and those it is compared with; the first is primary on PRIMARY_DATASET, by
-# mAP, image-to-image, with o2. All the rest is exploratory.
-SUBJECT, OTHERS = "rnn-ha", ("rnn-h", "fc-ha", "two-heads", "rnn-ha-unguided", "identity-only")
+# The row of interest, and the differences (a row, minus another): the first is primary on
+# PRIMARY_DATASET, by mAP, image-to-image, with o2. All the rest is exploratory. The last is what
+# the coarse label brings where there is neither recurrence nor attention.
+SUBJECT = "rnn-ha"
+CONTRASTS = (
+    (SUBJECT, "rnn-h"),
+    (SUBJECT, "fc-ha"),
+    (SUBJECT, "two-heads"),
+    (SUBJECT, "rnn-ha-unguided"),
+    (SUBJECT, "identity-only"),
+    ("two-heads", "identity-only"),
+)
 PRIMARY_DATASET = "rendered-veri"
 MINIMUM_SEEDS = 3
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A row (SUBJECT) minus another one, in percentage points, over the seeds that both have."""
+    """A row minus another one, in percentage points, over the seeds that both have."""
 
+    subject: str
     minus: str
     test_size: str
     protocol: str
@@ -39,7 +52,7 @@ class Difference:
 
     @property
     def verdict(self) -> int:
-        """+1: the data support SUBJECT; -1: they support the other row; 0: they cannot tell."""
+        """+1: the data support `subject`; -1: they support the other row; 0: they cannot tell."""
         if len(self.by_seed) < MINIMUM_SEEDS:
             return 0
         if self.low > 0 and min(self.by_seed) > 0:
@@ -50,34 +63,40 @@ class Difference:
 
 
 def difference(
-    results: Results, minus: str, protocol: str, test_size: str, metric: str, subject: str = SUBJECT
+    results: Results, subject: str, minus: str, protocol: str, test_size: str, metric: str
 ) -> Difference | None:
     """`subject` minus the row `minus`, or None where the two have no seed in common."""
     ours = results.by_seed(subject, protocol, test_size, metric)
     theirs = results.by_seed(minus, protocol, test_size, metric)
-    if ours is None or theirs is None:
+    if ours is None or theirs is None or ours.columns.intersection(theirs.columns).empty:
         return None
+    primary = (results.dataset, subject, minus, protocol, metric) == (
+        PRIMARY_DATASET,
+        *CONTRASTS[0],
+        results.poster.protocol,
+        "mAP",
+    )
+    return Difference(
+        subject, minus, test_size, protocol, metric, **_paired(ours, theirs), primary=primary
+    )
+
+
+def _paired(ours: pd.DataFrame, theirs: pd.DataFrame) -> dict:
+    """What a Difference says of ours minus theirs, [queries x seeds] as `Results.by_seed` gives
+    them, over their common seeds, of which there must be some."""
     seeds = ours.columns.intersection(theirs.columns)
-    if seeds.empty:
-        return None
     ours, theirs = ours[seeds], theirs[seeds]
     theirs = theirs.reindex(ours.index)
     vehicles = ours.index.get_level_values("vehicle_id").to_numpy()
     found = paired_difference(ours.mean(axis=1), theirs.mean(axis=1), vehicles)
-    return Difference(
-        minus,
-        test_size,
-        protocol,
-        metric,
-        found.estimate,
-        found.low,
-        found.high,
-        found.smallest,
-        tuple((ours - theirs).mean()),
-        found.n_vehicles,
-        primary=(results.dataset, subject, minus, protocol, metric)
-        == (PRIMARY_DATASET, SUBJECT, OTHERS[0], results.poster.protocol, "mAP"),
-    )
+    return {
+        "value": found.estimate,
+        "low": found.low,
+        "high": found.high,
+        "smallest": found.smallest,
+        "by_seed": tuple((ours - theirs).mean()),
+        "n_vehicles": found.n_vehicles,
+    }
 
 
 def score(results: Results, slug: str, protocol: str, size: str, metric: str) -> dict:
@@ -106,14 +125,59 @@ def sd(seeds: Iterable[float]) -> float:
 
 
 def differences(results: Results) -> list[Difference]:
-    """SUBJECT minus each of OTHERS by the first two metrics; the primary one comes first."""
+    """All CONTRASTS by the first two metrics; the primary one comes first."""
+    places = {place: None for subject, _ in CONTRASTS for place in scored_with(results, subject)}
     found = [
-        difference(results, minus, protocol, size, metric)
-        for protocol, size in scored_with(results, SUBJECT)
+        difference(results, subject, minus, protocol, size, metric)
+        for protocol, size in places
         for metric in results.poster.metrics[:2]
-        for minus in OTHERS
+        for subject, minus in CONTRASTS
     ]
     return [d for d in found if d is not None]
+
+
+def swaps(results: Results, slug: str) -> list[Difference]:
+    """What its own maps bring a row's trained networks, in place of other maps (the swap test of
+    `scoring.attention`): own minus each other map, by mAP and top-1, with the table's protocol.
+
+    `minus` is the map's name. Empty where no run of the row has kept the queries of its test.
+    Raises ResultsError where seeds or maps were not scored on the same queries.
+    """
+    kept = {
+        seed: frame
+        for seed, folder in finished(results.source, results.dataset, slug).items()
+        if (frame := folder.swap()) is not None
+    }
+    if not kept:
+        return []
+    whole = pd.concat([frame.assign(seed=seed) for seed, frame in kept.items()])
+    whole = whole[(whole["first_rank"] > 0) & (whole["protocol"] == results.poster.protocol)]
+    found = []
+    for size in results.poster.sizes:
+        part = whole[whole["test_size"] == size]
+        for metric in ("mAP", "top1"):
+            table = part.assign(value=values(part, metric)).pivot(
+                index=["vehicle_id", "trial", "query"], columns=["map", "seed"], values="value"
+            )
+            if table.isna().any(axis=None):
+                raise ResultsError(
+                    f"{results.source / results.dataset / slug}: the swap test's maps or seeds "
+                    f"were not scored on the same queries (test size {size}); run them again"
+                )
+            found += [
+                Difference(
+                    slug,
+                    name,
+                    size,
+                    results.poster.protocol,
+                    metric,
+                    **_paired(table["own"], table[name]),
+                    primary=False,
+                )
+                for name in part["map"].unique()
+                if name != "own"
+            ]
+    return found
 
 
 def scored_with(results: Results, experiment: str) -> list[tuple[str, str]]:
@@ -127,15 +191,15 @@ def scored_with(results: Results, experiment: str) -> list[tuple[str, str]]:
 
 
 def conclusion(results: Results) -> str:
-    """What the data support in SUBJECT minus OTHERS[0], and what they could well have shown.
+    """What the data support in the first of CONTRASTS, and what they could well have shown.
 
     By mAP (VehicleID: top-1 of the largest test list). Only `rendered-veri` holds the primary
     comparison; elsewhere the sentence begins with "Exploratory".
     """
     poster = results.poster
     size, metric = poster.largest, poster.metrics[0]
-    found = difference(results, OTHERS[0], poster.protocol, size, metric)
-    subject, other = row(SUBJECT).title, row(OTHERS[0]).title
+    found = difference(results, *CONTRASTS[0], poster.protocol, size, metric)
+    subject, other = (row(slug).title for slug in CONTRASTS[0])
     if found is None:
         return f"{subject} and {other} have not both been run on {results.data_set.title} yet."
     return sentence(found, results.data_set, subject, other)

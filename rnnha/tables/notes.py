@@ -1,13 +1,20 @@
 """What stands below a table: where its numbers come from, and what they were trained with."""
 
 from rnnha.data.sets import DataSet, Poster
+from rnnha.experiments import rows_of
 from rnnha.profiles import Profile, profile
+from rnnha.runs.folder import finished
 from rnnha.runs.results import Results, configurations, cross_rows, table_rows
 
 
 def notes(results: Results) -> tuple[str, ...]:
     """The notes of a data set's table, a sentence or two each."""
     found = _origin(results.data_set) + _training(results) + _test_lists(results.poster)
+    found += [
+        f"{r.title}: {r.note}."
+        for r in rows_of(results.poster.name)
+        if r.note and finished(results.source, results.dataset, r.slug)
+    ]
     if cross_rows(results.source, results.dataset):
         found.append(
             "trained on another data set: the weights of that row's runs there, which embed the "
@@ -34,11 +41,16 @@ def _origin(data_set: DataSet) -> list[str]:
 
 
 def _training(results: Results) -> list[str]:
-    """A note for each profile that trained rows of the table, and one for mixed precision."""
+    """A note for each profile that trained rows of the table, one for rows of a single seed, and
+    one for mixed precision."""
     trained: dict[tuple[str, str], dict[str, None]] = {}
+    lone: list[str] = []
     mixed: dict[str, None] = {}
     for slug, title, _ in table_rows(results.dataset):
-        for config in configurations(results.source, results.dataset, slug):
+        configs = configurations(results.source, results.dataset, slug)
+        if len(configs) == 1 and configs[0].get("phases"):
+            lone.append(title)
+        for config in configs:
             if config.get("phases"):
                 first = config.get("pretrained", "from scratch")
                 label = "" if first == "from scratch" else first["label"]
@@ -49,6 +61,8 @@ def _training(results: Results) -> list[str]:
         f"{', '.join(titles) if len(trained) > 1 else 'Trained rows'}: {_of(profile(name), label)}"
         for (name, label), titles in trained.items()
     ]
+    if lone:
+        found.append(f"One seed, so no sd and no conclusion: {', '.join(lone)}.")
     return found + ([f"In mixed precision (bfloat16): {', '.join(mixed)}."] if mixed else [])
 
 
@@ -61,16 +75,11 @@ def _of(profile: Profile, label: str) -> str:
             else "random weights, where the paper's had ImageNet weights"
         )
         return f"profile {profile.name}, at the paper's size; the backbones began from {first}."
-    found = (
+    return (
         f"profile {profile.name}. {small} x {small} pixels stand for the paper's 224, "
         f"{large} x {large} for its 672, a narrow VGG-M with batch normalisation for VGG-M, a "
         "small ResNet for ResNet-50, all trained from random weights."
     )
-    if (seeds := profile.seeds_of_large_rows) is not None:
-        found += (
-            f" RNN-HA (672), (ResNet) and (ResNet+672) have {seeds} seed: no sd, and no conclusion."
-        )
-    return found
 
 
 def _test_lists(poster: Poster) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from rnnha import markdown
 from rnnha.data.sets import Poster
 
 # The line above a block of rows, by the rows' kind; the poster's own stand without one.
@@ -29,25 +30,37 @@ def label(metric: str) -> str:
     return metric.replace("top", "top-")
 
 
-def poster_page(rows: pd.DataFrame, poster: Poster, kinds: Mapping[str, str]) -> pd.DataFrame:
-    """Tidy rows as the poster lays them out: a line a method, two columns a number.
+def poster_page(
+    rows: pd.DataFrame, poster: Poster, kinds: Mapping[str, str]
+) -> dict[str, pd.DataFrame]:
+    """Tidy rows as tables to read: one for each test list, by the heading that stands above it.
 
-    Cells are text; kinds: of each method; those of HEADINGS stand under a line of their own.
-    Columns have two levels: the number ("top-1, 50 vehicles (paper: 800)"), and "paper" or "ours".
+    A line a method, two columns a metric, "paper" and "ours"; cells are text. kinds: of each
+    method; those of HEADINGS stand under a line of their own. A lone test list has no heading.
     """
+    return {
+        _heading(poster, size): _block(part, poster, kinds)
+        for size, part in rows.groupby("test_size", sort=False)
+    }
+
+
+def _heading(poster: Poster, size: str) -> str:
+    if len(poster.sizes) == 1:
+        return ""
+    paper = poster.sizes[size]
+    return f"{size} vehicles" + (f" (paper: {paper})" if paper != size else "")
+
+
+def _block(rows: pd.DataFrame, poster: Poster, kinds: Mapping[str, str]) -> pd.DataFrame:
     lines = {}
     for method, numbers in rows.groupby("method", sort=False):
         if (heading := HEADINGS.get(kinds[method])) is not None:
             lines.setdefault(heading, {})
         cells = {}
         for n in numbers.itertuples():
-            name = label(n.metric)
-            if n.test_size != "test":
-                paper = poster.sizes[n.test_size]
-                also = f" (paper: {paper})" if paper != n.test_size else ""
-                name += f", {n.test_size} vehicles{also}"
-            cells[name, "paper"] = "" if pd.isna(n.paper) else f"{n.paper:.{_digits(poster)}f}"
-            cells[name, "ours"] = number(n.ours, n.sd, n.ci_low, n.ci_high)
+            paper = "" if pd.isna(n.paper) else f"{n.paper:.{_digits(poster)}f}"
+            cells[label(n.metric), "paper"] = paper
+            cells[label(n.metric), "ours"] = number(n.ours, n.sd, n.ci_low, n.ci_high)
         cells["", "seeds"] = str(numbers["n_seeds"].max() or "")
         lines[method] = cells
     page = pd.DataFrame.from_dict(lines, orient="index").fillna("")
@@ -67,37 +80,47 @@ def _digits(poster: Poster) -> int:
     return 2 if poster.name == "VeRi" else 1  # as many as the poster prints
 
 
-def markdown_page(
-    title: str, page: pd.DataFrame, notes: Sequence[str], conclusion: str = ""
-) -> str:
-    """A Markdown page: title, table, notes. A two-level heading becomes one line."""
-    heads = [
-        " ".join(filter(None, column)) if isinstance(column, tuple) else column
-        for column in page.columns
-    ]
-    rows = [
-        [str(cell).replace("|", "\\|") for cell in line] for line in page.itertuples(index=False)
-    ]
-    table = ["| " + " | ".join(line) + " |" for line in [heads, ["---"] * len(heads), *rows]]
-    parts = [f"# {title}", "\n".join(table), conclusion, "\n".join(f"- {n}" for n in notes)]
+Page = pd.DataFrame | Mapping[str, pd.DataFrame]  # a table, or several by their headings
+
+
+def _tables(page: Page) -> Mapping[str, pd.DataFrame]:
+    return {"": page} if isinstance(page, pd.DataFrame) else page
+
+
+def markdown_page(title: str, page: Page, notes: Sequence[str], conclusion: str = "") -> str:
+    """A Markdown page: title, tables, conclusion, notes. A two-level heading becomes one line."""
+    parts = [f"# {title}"]
+    for heading, frame in _tables(page).items():
+        heads = [
+            " ".join(filter(None, column)) if isinstance(column, tuple) else column
+            for column in frame.columns
+        ]
+        parts += [f"## {heading}" if heading else ""]
+        parts += [markdown.table(heads, frame.itertuples(index=False))]
+    parts += [conclusion, "\n".join(f"- {n}" for n in notes)]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
 _STYLE = """body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem; }
-h1, p, ul { max-width: 75rem; } h1 { font-size: 1.3rem; } table { border-collapse: collapse; }
+h1, p, ul { max-width: 75rem; } h1 { font-size: 1.3rem; } h2 { font-size: 1.1rem; }
+table { border-collapse: collapse; }
 th, td { padding: .25rem .6rem; text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
 thead th { border-bottom: 1px solid #555; } tbody tr:nth-child(even) { background: #f4f4f4; }"""
 
 
-def html_page(title: str, page: pd.DataFrame, notes: Sequence[str], conclusion: str = "") -> str:
+def html_page(title: str, page: Page, notes: Sequence[str], conclusion: str = "") -> str:
     """The same as one HTML file that needs no network."""
-    table = page.to_html(index=False, border=0)
+    tables = "\n".join(
+        (f"<h2>{html.escape(heading)}</h2>\n" if heading else "")
+        + frame.to_html(index=False, border=0)
+        for heading, frame in _tables(page).items()
+    )
     points = "\n".join(f"<li>{html.escape(note)}</li>" for note in notes)
     title = html.escape(title)
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8">'
         f"<title>{title}</title>\n<style>\n{_STYLE}\n</style></head>\n<body>\n"
-        f"<h1>{title}</h1>\n{table}\n<p>{html.escape(conclusion)}</p>\n"
+        f"<h1>{title}</h1>\n{tables}\n<p>{html.escape(conclusion)}</p>\n"
         f"<ul>\n{points}\n</ul>\n</body>\n</html>\n"
     )

@@ -1,16 +1,21 @@
-"""The tables in README.md are copies: written by `rnnha tables`, and tested to be the same."""
+"""The tables in README.md: short copies of the pages, written by `rnnha tables`, and tested."""
 
 import re
 from pathlib import Path
 
+from rnnha.experiments import row
 from rnnha.paths import ROOT, atomic
+from rnnha.tables.pages import HEADINGS
 
 README = ROOT / "README.md"
 _BLOCK = re.compile(r"(<!-- (\S+): written by `rnnha tables` -->\n).*?(<!-- end -->)", re.DOTALL)
+# Besides the poster's rows the README shows these controls; all others stand on the page.
+CONTROLS = ("identity-only", "two-heads", "rnn-ha-unguided", "oracle-model-paint")
+_INTERVAL = re.compile(r" \[-?\d+\.\d, -?\d+\.\d\]")
 
 
 def refresh(tables: Path, readme: Path = README) -> None:
-    """Put `tables`/<data set>.md, without its title, between the marks of each data set."""
+    """Put the `excerpt` of `tables`/<data set>.md between the marks of each data set."""
     text = readme.read_text(encoding="utf-8")
     new = _BLOCK.sub(lambda block: block[1] + excerpt(tables / f"{block[2]}.md") + block[3], text)
     if new != text:
@@ -19,8 +24,30 @@ def refresh(tables: Path, readme: Path = README) -> None:
 
 
 def excerpt(page: Path) -> str:
-    """A Markdown page of a table as it stands in the README: the title as a bold line, the
-    table, the conclusion; the notes stay with the page."""
+    """A Markdown page of a table as it stands in the README: no intervals, no notes, of the
+    controls those of CONTROLS; of several test lists the largest, with the others folded."""
     title, *paragraphs = page.read_text(encoding="utf-8").strip().split("\n\n")
-    shown = [p for p in paragraphs if not p.startswith("- ")]
-    return "\n\n".join([f"**{title.removeprefix('# ')}**", *shown]) + "\n"
+    heading, tables, conclusion = "", {}, []
+    for paragraph in paragraphs:
+        if paragraph.startswith("## "):
+            heading = paragraph.removeprefix("## ")
+        elif paragraph.startswith("| "):
+            tables[heading] = _short(paragraph)
+        elif not paragraph.startswith("- "):
+            conclusion.append(paragraph)
+    largest, table = tables.popitem()
+    parts = [f"**{title.removeprefix('# ')}**", f"{largest}:" if largest else "", table]
+    for smaller, table in tables.items():
+        parts += [f"<details>\n<summary>{smaller}</summary>", table, "</details>"]
+    return "\n\n".join(filter(None, [*parts, *conclusion])) + "\n"
+
+
+def _short(table: str) -> str:
+    controls = [HEADINGS["control"], *(row(slug).title for slug in CONTROLS)]
+    kept, of_poster = [], True
+    for line in table.splitlines():
+        method = line.split("|")[1].strip()
+        of_poster = of_poster and method not in HEADINGS.values()
+        if of_poster or method in controls:
+            kept.append(_INTERVAL.sub("", line))
+    return "\n".join(kept)

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
 from rnnha import paths
 from rnnha.data.sets import SETS, TABLES
@@ -14,7 +16,7 @@ from rnnha.runs.folder import RunFolder, finished
 from rnnha.runs.results import cross_rows, describe, side_car_vehicles, table_rows
 from rnnha.tables.pages import label
 
-SAME, WITHIN, DIFFERS, ABSENT = "same", "within 2 sd", "DIFFERS", "not run"
+SAME, WITHIN, DIFFERS, ABSENT = "same", "within", "DIFFERS", "not run"
 NO_SPREAD = "one seed"
 # Tables print one decimal, the CSVs two: a difference below that is none.
 PRINTED = 0.005
@@ -46,14 +48,27 @@ def accept(run_root: Path, reference_root: Path, data_root: Path | None = None) 
     return [run.path for run in accepted]
 
 
-def compare_with_reference(run_root: Path, reference_root: Path) -> pd.DataFrame:
-    """Every number of the reference beside the one of the runs, averaged over their common seeds.
+def half_width(sd: ArrayLike, n: ArrayLike, m: ArrayLike) -> NDArray[np.float64]:
+    """Half the width of the 95 % prediction interval for a mean over m new seeds.
 
-    Columns dataset, method, test_size, protocol, metric, reference, ours, sd, n_seeds, verdict:
-    `same` where key and hardware of all these runs match and all values are equal; else
-    `within 2 sd` of the reference's mean, sd over all its seeds (or equal as printed); else
-    `DIFFERS`. `one seed` where the reference has no sd, so that nothing says how much a training
-    on other hardware may differ. `not run` where no run is there to compare.
+    sd: standard deviation of the n seeds that are known (divisor n - 1). Student's t, for seeds
+    that are normal and alike: t(.975, n - 1) sd sqrt(1/n + 1/m). NaN where n is 1.
+    """
+    n, m = np.asarray(n, np.float64), np.asarray(m, np.float64)
+    return stats.t.ppf(0.975, n - 1) * np.asarray(sd) * np.sqrt(1 / n + 1 / m)
+
+
+def compare_with_reference(run_root: Path, reference_root: Path) -> pd.DataFrame:
+    """Every number of the reference beside the one of the runs.
+
+    Columns dataset, method, test_size, protocol, metric; reference and sd: over all its seeds;
+    low, high: where 95 % of means over as many new seeds as ours lie, see `half_width`; ours: mean
+    over the n_seeds seeds that both have, or over all of ours where they have none in common.
+
+    verdict: `same` where each of these seeds has the reference's number, as printed; `within`
+    the interval; else `DIFFERS`. Where the reference has one seed there is no interval: `DIFFERS`
+    where settings, data and hardware are the reference's, which should give its numbers; else
+    `one seed`, for nothing says how far another training may be. `not run`: no number of ours.
     """
     rows = []
     for dataset in TABLES:
@@ -67,31 +82,36 @@ def compare_with_reference(run_root: Path, reference_root: Path) -> pd.DataFrame
             if reference:
                 frame = _compare(finished(run_root, dataset, slug), reference)
                 rows.append(frame.assign(dataset=dataset, method=title))
-    columns = ["dataset", "method", *KEYS, "reference", "ours", "sd", "n_seeds", "verdict"]
+    columns = ["dataset", "method", *KEYS, "reference", "sd", "low", "high", "ours", "n_seeds"]
+    columns.append("verdict")
     return pd.concat(rows, ignore_index=True)[columns] if rows else pd.DataFrame(columns=columns)
 
 
 def _compare(ours: dict[int, RunFolder], reference: dict[int, RunFolder]) -> pd.DataFrame:
     """All numbers of one row of a table."""
     common = sorted(ours.keys() & reference.keys())
+    compared = common or list(ours)
     expected = pd.concat({seed: _numbers(reference[seed]) for seed in reference}, axis=1)
-    frame = pd.DataFrame(
-        {
-            "reference": expected[common or list(reference)].mean(axis=1),
-            "sd": expected.std(axis=1, ddof=1),
-        }
-    )
-    frame["n_seeds"] = len(common)
-    if not common:
-        return frame.assign(ours=np.nan, verdict=ABSENT).reset_index()
-    found = pd.concat({seed: _numbers(ours[seed]) for seed in common}, axis=1).reindex(frame.index)
+    frame = pd.DataFrame({"reference": expected.mean(axis=1), "sd": expected.std(axis=1, ddof=1)})
+    frame["n_seeds"] = len(compared)
+    if not compared:
+        frame = frame.assign(ours=np.nan, low=np.nan, high=np.nan, verdict=ABSENT)
+        return frame.reset_index()
+    found = pd.concat({seed: _numbers(ours[seed]) for seed in compared}, axis=1)
+    found = found.reindex(frame.index)
     frame["ours"] = found.mean(axis=1)
-    alike = all(describe(ours[seed]) == describe(reference[seed]) for seed in common)
-    equal = (found == expected[common]).all(axis=1)
-    near = (frame["ours"] - frame["reference"]).abs() <= 2 * frame["sd"].fillna(0) + PRINTED
-    lone = frame["sd"].isna() & (not alike)
+    half = half_width(frame["sd"], expected.count(axis=1), len(compared))
+    frame["low"], frame["high"] = frame["reference"] - half, frame["reference"] + half
+    alike = bool(common) and all(describe(ours[s]) == describe(reference[s]) for s in common)
+    twin = expected.reindex(columns=compared)  # NaN, equal to nothing, for a seed of ours alone
+    near = (frame["ours"] - frame["reference"]).abs() <= half + PRINTED
     frame["verdict"] = np.select(
-        [frame["ours"].isna(), equal & alike, near, lone],
+        [
+            frame["ours"].isna(),
+            ((found - twin).abs() <= PRINTED).all(axis=1),
+            near,
+            frame["sd"].isna() & (not alike),
+        ],
         [ABSENT, SAME, WITHIN, NO_SPREAD],
         DIFFERS,
     )
@@ -104,33 +124,62 @@ def _numbers(run: RunFolder) -> pd.Series:
 
 
 def lines(comparison: pd.DataFrame) -> list[str]:
-    """The comparison for reading: a line a number of the tables, the further ones counted."""
+    """The comparison for reading: a line a number of the tables, the further ones counted; rows
+    that were not run are counted, too."""
     if comparison.empty:
         return ["There is no reference to compare with."]
     text, further = [], []
     for dataset, frame in comparison.groupby("dataset", sort=False):
-        poster = SETS[dataset].poster
+        poster, rows = SETS[dataset].poster, frame["method"].nunique()
+        frame = frame[frame["n_seeds"] > 0]
+        absent = rows - frame["method"].nunique()
         shown = (frame["protocol"] == poster.protocol) & frame["metric"].isin(poster.metrics)
         further.append(frame[~shown])
-        width = max(28, *frame["method"].str.len())
-        text.append(f"{dataset} ({poster.protocol}), ours and reference, mean over common seeds:")
-        for row in frame[shown].itertuples():
-            size = "" if row.test_size == "test" else f"{row.test_size:>5}"
-            ours = "" if pd.isna(row.ours) else f"{row.ours:.2f}"
+        if absent < rows:
             text.append(
-                f"  {row.method:<{width}}{size} {label(row.metric):<6} {ours:>6}  "
-                f"{row.reference:>6.2f}  {row.verdict}"
+                f"{dataset} ({poster.protocol}): ours; the reference, mean over all its seeds, "
+                "[95 % prediction interval]"
             )
+            text += _numbers_of_the_table(frame[shown])
+        if absent:
+            text.append(f"{dataset}: {absent} of the reference's {rows} rows were not run here.")
     counts = pd.concat(further)["verdict"].value_counts()
     if not counts.empty:
+        text.append(f"Further numbers (other protocols and metrics): {_counted(counts)}.")
+    return text + _closing(comparison[comparison["n_seeds"] > 0])
+
+
+def _numbers_of_the_table(shown: pd.DataFrame) -> list[str]:
+    width, text = max([28, *shown["method"].str.len()]), []
+    for row in shown.itertuples():
+        size = "" if row.test_size == "test" else f"{row.test_size:>5}"
+        ours = "" if pd.isna(row.ours) else f"{row.ours:.2f}"
+        band = "" if pd.isna(row.low) else f"[{row.low:.2f}, {row.high:.2f}]"
         text.append(
-            "Further numbers (other protocols and metrics): "
-            + ", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items()))
-            + "."
+            f"  {row.method:<{width}}{size} {label(row.metric):<6} {ours:>6}  "
+            f"{row.reference:>6.2f} {band:<15} {row.verdict}"
         )
-    total = comparison["verdict"].value_counts()
-    text.append("All: " + ", ".join(f"{n} {v}" for v, n in sorted(total.items())) + ".")
     return text
+
+
+def _closing(compared: pd.DataFrame) -> list[str]:
+    """All verdicts, and how many of them chance alone would make DIFFERS."""
+    if compared.empty:
+        return []
+    text = [f"All: {_counted(compared['verdict'].value_counts())}."]
+    judged = compared[compared["low"].notna() & compared["verdict"].isin([WITHIN, DIFFERS])]
+    if len(judged):
+        outside = (judged["verdict"] == DIFFERS).sum()
+        text.append(
+            f"{outside} of the {len(judged)} numbers that were compared with a prediction interval "
+            f"lie outside; by chance alone it would be about {len(judged) * 0.05:.0f} (5 %). They "
+            "are not independent: all numbers of a training move together."
+        )
+    return text
+
+
+def _counted(verdicts: pd.Series) -> str:
+    return ", ".join(f"{n} {verdict}" for verdict, n in sorted(verdicts.items()))
 
 
 def comparison_text(run_root: Path, reference_root: Path) -> str:

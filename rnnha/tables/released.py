@@ -39,8 +39,8 @@ NOTES = (
     "so that what the oddities do to it can be compared. FC-HA was never released: the column only "
     "says how two fully connected layers bear an input that is 1/hw as large.",
     "Both readings begin from random weights here. The authors fed raw colours to ImageNet "
-    "weights that expected normalised ones; what that does these numbers do not show, and from "
-    "ImageNet weights the released reading is not built.",
+    "weights that expected normalised ones, which is what the profile `paper` does with the "
+    "released rows; what that does these numbers do not show.",
     "Percent, or points for the difference: mean ± standard deviation over seeds [95 % interval "
     "over test vehicles]. Exploratory, as docs/analysis.md has it.",
 )
@@ -55,7 +55,7 @@ def build(results: Results) -> pd.DataFrame:
         for size in poster.sizes:
             for metric in poster.metrics:
                 place = (poster.protocol, size, metric)
-                change = differences.difference(results, base.slug, *place, subject=variant.slug)
+                change = differences.difference(results, variant.slug, base.slug, *place)
                 if change is None:
                     continue
                 difference = {

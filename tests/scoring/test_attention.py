@@ -1,6 +1,7 @@
 """Grad-CAM, localisation scores and the swap test, each against something worked out elsewhere."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from rnnha.images.batches import normalise
 from rnnha.images.cache import Images
 from rnnha.models.backbones import SmallVGGM
 from rnnha.models.rnn_ha import CoarseToFine, IdentityOnly, Output
-from rnnha.scoring import attention
+from rnnha.scoring import attention, swap
 
 SIZE, CELLS = 64, 4
 
@@ -200,7 +201,7 @@ def test_replacing_maps_are_distributions_defined_as_said():
     own[3] = 1 / 6  # its inverse has nothing to share out
     cues = np.zeros_like(own)
     cues[0, 0, :2] = [0.3, 0.1]
-    maps = attention.replacements(own, cues, seed=0)
+    maps = swap.replacements(own, cues, seed=0)
     assert list(maps) == ["uniform", "another image", "inverse", "cues"]
     for found in maps.values():
         np.testing.assert_allclose(found.sum((1, 2)), 1, rtol=1e-5)
@@ -218,10 +219,10 @@ def test_replacing_maps_are_distributions_defined_as_said():
 def test_every_image_gets_the_map_of_another_one_and_each_map_is_used_once(n):
     own = own_maps(n)
     for seed in range(5):
-        given = attention.replacements(own, None, seed)["another image"]
+        given = swap.replacements(own, None, seed)["another image"]
         source = [int(np.flatnonzero((own == g).all((1, 2)))[0]) for g in given]
         assert sorted(source) == list(range(n)) and all(s != i for i, s in enumerate(source))
-    again = attention.replacements(own, None, 4)["another image"]
+    again = swap.replacements(own, None, 4)["another image"]
     np.testing.assert_array_equal(given, again)
 
 
@@ -234,8 +235,8 @@ def test_swap_with_the_own_map_changes_nothing_and_uniform_gives_rnn_h(pixels):
     with torch.no_grad():
         own = model(batch_of(pixels))
         plain = without(batch_of(pixels)).o2.numpy()
-    maps = attention.replacements(own.attention.numpy(), None, 0) | {"own": own.attention.numpy()}
-    found = attention.swap(model, pixels, maps, batch_size=2)
+    maps = swap.replacements(own.attention.numpy(), None, 0) | {"own": own.attention.numpy()}
+    found = swap.swap(model, pixels, maps, batch_size=2)
     np.testing.assert_allclose(found["own"], own.o2.numpy(), atol=1e-6)
     np.testing.assert_allclose(found["uniform"], plain, atol=1e-6)
     assert np.abs(plain - own.o2.numpy()).max() > 1e-4
@@ -253,11 +254,11 @@ def test_swap_gives_each_image_the_map_in_its_place(pixels):
             return Output(None, None, None, attention.flatten(1), attention)
 
     maps = own_maps(5)
-    found = attention.swap(Reader(), pixels, {"a": maps, "b": maps[::-1]}, batch_size=2)
+    found = swap.swap(Reader(), pixels, {"a": maps, "b": maps[::-1]}, batch_size=2)
     np.testing.assert_array_equal(found["a"], maps.reshape(5, -1))
     np.testing.assert_array_equal(found["b"], maps[::-1].reshape(5, -1))
     with pytest.raises(ValueError, match="9 maps for 5"):
-        attention.swap(Reader(), pixels, {"a": own_maps(9)})
+        swap.swap(Reader(), pixels, {"a": own_maps(9)})
 
 
 # --- the whole table ----------------------------------------------------------------------------
@@ -269,16 +270,16 @@ def analysed(benchmark, model):
     with torch.no_grad():
         output = model(batch_of(pixels))
     outputs = {k: v.numpy() for k, v in output._asdict().items() if v is not None}
-    table, cams = attention.analyse(model, benchmark, pixels, outputs)
+    table, cams, swapped = attention.analyse(model, benchmark, pixels, outputs)
     values = table.set_index(["map", "reference", "metric"])["value"].sort_index()
     assert values.index.is_unique and cams.shape == (15, CELLS, CELLS)
-    return values, outputs, pixels
+    return values, outputs, pixels, swapped
 
 
 def test_the_table_holds_chance_for_uniform_and_the_swaps_as_scored_by_hand(tmp_path):
     benchmark, model = tiny_veri(tmp_path), network()
     model.attention.w4.weight.data *= 100
-    values, outputs, pixels = analysed(benchmark, model)
+    values, outputs, pixels, swapped = analysed(benchmark, model)
     uniform = values["uniform", "cues"]
     assert uniform["mass_ratio"] == pytest.approx(1) and uniform["auc"] == 0.5
     assert uniform["pointing"] == pytest.approx(uniform["pointing_chance"])
@@ -288,7 +289,7 @@ def test_the_table_holds_chance_for_uniform_and_the_swaps_as_scored_by_hand(tmp_
 
     gallery = benchmark.gallery
     same = {"uniform": np.full((15, CELLS, CELLS), 1 / CELLS**2)}
-    for name, o2 in {"own": outputs["o2"], **attention.swap(model, pixels, same)}.items():
+    for name, o2 in {"own": outputs["o2"], **swap.swap(model, pixels, same)}.items():
         unit = o2 / np.linalg.norm(o2, axis=1, keepdims=True)
         first = []
         for query in np.flatnonzero(gallery.camera_id == 1):
@@ -296,12 +297,30 @@ def test_the_table_holds_chance_for_uniform_and_the_swaps_as_scored_by_hand(tmp_
             counted = ~(own & (gallery.camera_id == 1).to_numpy())  # junk: also the image itself
             first.append(own[np.where(counted, unit @ unit[query], -2).argmax()])
         assert values[name, "retrieval", "top1"] == pytest.approx(100 * np.mean(first))
+        # ... and the queries behind it are handed on, one by one
+        kept = swapped[swapped["map"] == name].set_index("query")
+        of_query = [Path(path).name for path in gallery.path[gallery.camera_id == 1]]
+        assert (kept.loc[of_query, "first_rank"] == 1).tolist() == first
+        owners = gallery.vehicle_id[gallery.camera_id == 1]
+        assert kept.loc[of_query, "vehicle_id"].tolist() == owners.tolist()
+
+
+def test_the_swap_tests_queries_average_to_its_table(tmp_path):
+    values, _, _, swapped = analysed(tiny_veri(tmp_path), network())
+    assert set(swapped["map"]) == {"own", "uniform", "another image", "inverse", "cues"}
+    assert set(swapped["protocol"]) == {"image-to-image"}
+    for name, part in swapped.groupby("map"):
+        part = part[part["first_rank"] > 0]
+        assert 100 * part["ap"].mean() == pytest.approx(values[name, "retrieval", "mAP"])
+        top1 = 100 * (part["first_rank"] == 1).mean()
+        assert top1 == pytest.approx(values[name, "retrieval", "top1"])
 
 
 def test_networks_without_attention_and_sets_without_masks_give_what_they_have(tmp_path):
     benchmark = tiny_veri(tmp_path)
     plain = IdentityOnly(SmallVGGM((4, 6, 8)), 7).eval()
-    values, *_ = analysed(benchmark, plain)
+    values, _, _, swapped = analysed(benchmark, plain)
+    assert swapped is None
     assert set(values.index.get_level_values("map")) == {"gradcam", "uniform"}
     assert set(values.index.get_level_values("reference")) == {"cues", "vehicle"}
     values, *_ = analysed(replace(benchmark, synthetic=False), network())
@@ -326,7 +345,7 @@ def test_the_swap_test_is_given_for_every_test_list_of_vehicleid(tmp_path):
     with torch.no_grad():
         output = model(batch_of(pixels))
     outputs = {k: v.numpy() for k, v in output._asdict().items() if v is not None}
-    table, _ = attention.analyse(model, benchmark, pixels, outputs)
+    table = attention.analyse(model, benchmark, pixels, outputs).table
     retrieval = table[table["reference"] == "retrieval"]
     assert retrieval.query("metric == 'mAP'").groupby("test_size")["map"].nunique().to_dict() == {
         "3": 5,

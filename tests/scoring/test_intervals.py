@@ -32,6 +32,26 @@ def test_interval_equals_plain_resampling_of_vehicles():
     assert found.n_vehicles == 60
 
 
+@pytest.mark.parametrize("vehicles", [2, 13, 300])  # 300: more than a byte holds
+def test_interval_is_scipys_percentile_bootstrap_to_the_last_bit(vehicles):
+    values, vehicle = clustered(np.random.default_rng(7), vehicles)
+    sums = np.bincount(vehicle, values)
+    counts = np.bincount(vehicle).astype(float)
+    expected = stats.bootstrap(
+        (sums, counts),
+        lambda s, n, axis: s.sum(axis) / n.sum(axis),
+        paired=True,
+        vectorized=True,
+        n_resamples=9999,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    )
+    for _ in range(2):  # the second time from what was drawn before
+        found = interval(values, vehicle)
+        assert (found.low, found.high) == tuple(expected.confidence_interval)
+        assert found.standard_error == expected.standard_error
+
+
 def test_one_query_a_vehicle_gives_the_textbook_interval():
     values = np.random.default_rng(1).normal(30, 8, 500)
     found = interval(values, np.arange(500))

@@ -11,11 +11,13 @@ import pytest
 
 from fake_runs import queries, write_run
 from rnnha.report.rebuild import rebuild
+from rnnha.runs.folder import write_per_query
 from rnnha.runs.results import Results, ResultsError
 from rnnha.tables import build
 from rnnha.tables import differences as compared
-from rnnha.tables.reference import accept, compare_with_reference, lines
+from rnnha.tables.reference import accept
 
+SWAP = ["map", "test_size", "protocol", "trial", "query", "vehicle_id", "ap", "first_rank"]
 # Vehicle 1 has two queries, vehicle 2 one. AP and first rank, by hand:
 #   seed 0: mAP 50, top-1 1/3; seed 1: mAP 75, top-1 2/3. Mean 62.5 and 50; sd 25/√2 and (100/3)/√2.
 SEED0 = {"a.jpg": (1, 1.0, 1), "b.jpg": (1, 0.5, 2), "c.jpg": (2, 0.0, 9)}
@@ -188,7 +190,7 @@ def test_smallest_difference_is_2_8_standard_errors(tmp_path):
     # Vehicles differ by -1, 0 and +1 points, ten each: sd √(2/3), standard error √(2/3/30) = .149.
     three_seeds(tmp_path, "rendered-veri", (2, 2, 2))
     found = compared.difference(
-        Results(tmp_path, "rendered-veri"), "rnn-h", "image-to-image", "test", "mAP"
+        Results(tmp_path, "rendered-veri"), "rnn-ha", "rnn-h", "image-to-image", "test", "mAP"
     )
     assert (found.value, found.by_seed) == (pytest.approx(2), pytest.approx((2, 2, 2)))
     assert found.smallest == pytest.approx(2.8 * np.sqrt(2 / 3 / 30), rel=0.1)
@@ -214,76 +216,78 @@ def test_the_longer_training_is_among_the_differences(tmp_path):
     assert row["ours"] == pytest.approx(3)
 
 
+def test_what_the_coarse_label_alone_brings_needs_no_run_of_rnn_ha(tmp_path):
+    three_seeds(tmp_path, "rendered-veri", (2, 3, 4), ("two-heads", "identity-only"))
+    found = build.build(Results(tmp_path, "rendered-veri")).exploratory
+    row = found[(found["quantity"] == "difference") & (found["metric"] == "mAP")].iloc[0]
+    assert row[["method", "minus", "role"]].tolist() == [
+        "two plain heads",
+        "identity only, as long",
+        "exploratory",
+    ]
+    assert (row["ours"], row["sd"]) == (pytest.approx(3), pytest.approx(1))
+
+
+def write_swap(run, maps):
+    """maps: name -> {query: (vehicle, AP, first rank)}."""
+    frames = [queries(scores).assign(map=name) for name, scores in maps.items()]
+    write_per_query(pd.concat(frames)[SWAP], run / "swap.csv.gz")
+
+
+def test_swap_tests_are_differences_with_intervals_over_vehicles(tmp_path):
+    # Own minus uniform by vehicle, AP: seed 0: +10 and +30, seed 1: +20 and +40. Seed 2 is of the
+    # time before the file was kept. top-1: 0 and +100 in both seeds.
+    own = {"a": (1, 0.5, 1), "b": (2, 0.7, 1), "alone": (3, np.nan, 0)}
+    others = [{"a": (1, 0.4, 1), "b": (2, 0.4, 3)}, {"a": (1, 0.3, 1), "b": (2, 0.3, 2)}]
+    for seed in (0, 1, 2):
+        run = write_run(tmp_path, "rendered-veri", "rnn-ha", seed, queries(own))
+        if seed < 2:
+            uniform = others[seed] | {"alone": (3, np.nan, 0)}
+            write_swap(run, {"own": own, "uniform": uniform, "cues": own})
+    table = build.build(Results(tmp_path, "rendered-veri"))
+    found = table.exploratory[table.exploratory["quantity"] == "swap"]
+    found = found.set_index(["minus", "metric"])
+    ap = found.loc[("uniform", "mAP")]
+    assert ap[["method", "test_size", "protocol", "n_seeds", "n_vehicles", "role"]].tolist() == [
+        "RNN-HA",
+        "test",
+        "image-to-image",
+        2,
+        2,
+        "exploratory",
+    ]
+    assert (ap["ours"], ap["sd"]) == (pytest.approx(25), pytest.approx(10 / np.sqrt(2)))
+    # two vehicles: +15 and +35 over the seeds, each alone in a quarter of the resamples
+    assert (ap["ci_low"], ap["ci_high"]) == (pytest.approx(15), pytest.approx(35))
+    first = found.loc[("uniform", "top1")]
+    assert first[["ours", "ci_low", "ci_high"]].tolist() == [50, 0, 100]
+    same = found.loc[[("cues", "mAP"), ("cues", "top1")], ["ours", "ci_low", "ci_high"]]
+    assert (same == 0).all(axis=None)
+    page = build.pages(table)["rendered-veri-exploratory.md"]
+    assert "| RNN-HA, attention map: own minus uniform | test | image-to-image | mAP | 25.0" in page
+
+
+def test_maps_that_were_scored_on_different_queries_are_refused(tmp_path):
+    run = write_run(tmp_path, "rendered-veri", "rnn-ha", 0, queries(SEED0))
+    write_swap(run, {"own": SEED0, "uniform": {"other.jpg": (1, 1.0, 1)}})
+    with pytest.raises(ResultsError, match="rnn-ha.*swap test.*same queries"):
+        build.build(Results(tmp_path, "rendered-veri"))
+
+
 def test_a_difference_pairs_the_seeds_that_both_rows_have(tmp_path):
     three_seeds(tmp_path, "veri", (1, 5, 9))
     for file in (tmp_path / "veri" / "rnn-h" / "seed1").iterdir():
         file.unlink()
-    found = compared.difference(Results(tmp_path, "veri"), "rnn-h", "image-to-image", "test", "mAP")
+    found = compared.difference(
+        Results(tmp_path, "veri"), "rnn-ha", "rnn-h", "image-to-image", "test", "mAP"
+    )
     assert found.by_seed == pytest.approx((1, 9)) and found.value == pytest.approx(5)
-
-
-def reference_and_runs(tmp_path, aps, key="k"):
-    """A reference with mAP 50, 52 and 54 (sd 2) and one's own runs with mAPs `aps`."""
-    for root, values in (("reference", (0.50, 0.52, 0.54)), ("runs", aps)):
-        for seed, ap in enumerate(values):
-            write_run(
-                tmp_path / root,
-                "veri",
-                "rnn-ha",
-                seed,
-                queries({"a": (1, ap, 1)}),
-                key=key if root == "runs" else "k",
-            )
-    frame = compare_with_reference(tmp_path / "runs", tmp_path / "reference")
-    return frame.set_index("metric").loc["mAP"]
-
-
-@pytest.mark.parametrize(
-    ("aps", "key", "verdict"),
-    [
-        ((0.50, 0.52, 0.54), "k", "same"),
-        (
-            (0.50, 0.52, 0.54),
-            "another",
-            "within 2 sd",
-        ),  # equal numbers, but not the same experiment
-        ((0.53, 0.55, 0.57), "k", "within 2 sd"),  # 3 points above: 1.5 sd
-        ((0.55, 0.57, 0.59), "k", "DIFFERS"),  # 5 points above: 2.5 sd
-        ((0.53,), "k", "within 2 sd"),  # seed 0 alone: the reference's seed 0 had 50
-        ((0.55,), "k", "DIFFERS"),  # 2.5 sd above seed 0, though within 2 sd of the mean of all
-    ],
-)
-def test_verdict_against_the_reference(tmp_path, aps, key, verdict):
-    found = reference_and_runs(tmp_path, aps, key)
-    assert found["verdict"] == verdict and found["n_seeds"] == len(aps)
-
-
-@pytest.mark.parametrize(
-    ("ap", "hardware", "verdict"),
-    [
-        (0.9, "other", "one seed"),  # how far may another processor's training be? nobody knows
-        (0.9, "h", "DIFFERS"),  # the same hardware should give the same numbers
-        (0.5, "other", "within 2 sd"),  # equal, as an oracle's are
-    ],
-)
-def test_a_reference_of_one_seed_has_no_spread_to_judge_by(tmp_path, ap, hardware, verdict):
-    for root, value, where in (("reference", 0.5, "h"), ("runs", ap, hardware)):
-        scores = queries({"a": (1, value, 1), "b": (2, value, 1)})
-        write_run(tmp_path / root, "veri", "rnn-ha", 0, scores, hardware=where)
-    frame = compare_with_reference(tmp_path / "runs", tmp_path / "reference")
-    assert frame.set_index("metric").loc["mAP", "verdict"] == verdict
-
-
-def test_what_was_not_run_is_said(tmp_path):
-    write_run(tmp_path / "reference", "veri", "rnn-ha", 0, queries(SEED0))
-    frame = compare_with_reference(tmp_path / "runs", tmp_path / "reference")
-    assert set(frame["verdict"]) == {"not run"}
-    assert any(line.split()[0] == "RNN-HA" and line.endswith("not run") for line in lines(frame))
 
 
 def test_accept_copies_the_small_files_only_and_the_table_stays_the_same(tmp_path):
     folder = write_run(tmp_path / "runs", "rendered-veri", "rnn-ha", 0, queries(SEED0))
     (folder / "weights.safetensors").write_bytes(b"large")
+    write_swap(folder, {"own": SEED0, "uniform": SEED1})
     unfinished = write_run(tmp_path / "runs", "rendered-veri", "rnn-h", 0, queries(SEED0))
     (unfinished / "metrics.csv").unlink()
     side_car = tmp_path / "data" / "rendered-veri" / "images.csv"
@@ -304,6 +308,7 @@ def test_accept_copies_the_small_files_only_and_the_table_stays_the_same(tmp_pat
         "history.csv",
         "metrics.csv",
         "per_query.csv.gz",
+        "swap.csv.gz",
     }
     vehicles = (tmp_path / "reference" / "rendered-veri" / "vehicles.csv").read_text()
     assert vehicles == "vehicle_id,type,model,paint\n1,suv,s1,white\n"
@@ -311,6 +316,7 @@ def test_accept_copies_the_small_files_only_and_the_table_stays_the_same(tmp_pat
         build.build(Results(tmp_path / root, "rendered-veri")) for root in ("runs", "reference")
     )
     pd.testing.assert_frame_equal(ours.rows, theirs.rows)
+    pd.testing.assert_frame_equal(ours.exploratory, theirs.exploratory)
 
 
 def test_everything_is_written_for_the_rendered_sets_and_for_real_ones_with_runs(tmp_path):
