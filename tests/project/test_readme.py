@@ -1,42 +1,186 @@
-"""What the README says is what the repository holds."""
+"""What README and docs say is what the repository holds."""
 
+import json
 import re
+import shlex
+import textwrap
+from pathlib import Path
 
+import matplotlib
 import pandas as pd
 import pytest
 
+import rnnha
+from rnnha import cli, commands
+from rnnha.data.archives import unpack
+from rnnha.data.sets import SETS
 from rnnha.paths import REFERENCE, ROOT
 from rnnha.runs.results import Results
 from rnnha.tables import build
+from rnnha.tables.readme import CONTROLS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+GENERATED = re.compile(r"<!-- \S+: written by `rnnha tables` -->.*?<!-- end -->", re.DOTALL)
+WORDS = 1500
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def name(page: Path) -> str:
+    return page.name
+
+
+# --- the README ---
+
+
+def test_the_readme_is_short():
+    """Beside the generated tables; what is longer belongs into docs/."""
+    assert len(re.findall(r"\S*\w\S*", GENERATED.sub("", README))) <= WORDS
+
+
+def test_the_python_door_opens(capsys):
+    """The README's lines are those of the package's docstring, and do what they say."""
+    (code,) = blocks(README, "python")
+    assert textwrap.indent(code, "    ") in rnnha.__doc__
+    unpack(SETS["rendered-veri"])
+    matplotlib.use("Agg")
+    with pd.option_context("display.max_columns", None, "display.width", 200):
+        exec(code, {})
+    # The model card of the shipped checkpoint says what it scores.
+    card = (ROOT / "rnnha/assets/rnn_ha_rendered.md").read_text(encoding="utf-8")
+    stated = re.search(r"^\| test \| (\d\S*) \| (\d\S*) \|", card, re.MULTILINE)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    for metric, value in zip(("mAP", "top1"), stated.groups(), strict=True):
+        (found,) = (line for line in lines if {"image-to-image", metric} <= set(line))
+        assert any(
+            abs(float(n) - float(value)) < 0.06 for n in found if re.fullmatch(r"\d+\.\d+", n)
+        )
+
+
+def shown(dataset: str) -> list[list[str]]:
+    block = README.split(f"<!-- {dataset}: ")[1].split("<!-- end -->")[0]
+    lines = [line for line in block.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
 
 
 @pytest.mark.parametrize("dataset", ["rendered-veri", "rendered-vehicleid"])
-def test_tables_are_those_of_the_reference(dataset, tmp_path):
+def test_tables_are_those_of_the_reference(dataset):
     """Not those of results/tables, where one's own `make reproduce` puts one's own numbers."""
-    build.write(build.build(Results(REFERENCE, dataset)), tmp_path)
-    page = (tmp_path / f"{dataset}.md").read_text(encoding="utf-8")
-    rows = [line for line in page.splitlines() if line.startswith("|")]
-    assert len(rows) > 10
-    block = README.split(f"<!-- {dataset}: ")[1].split("<!-- end -->")[0]
-    assert [line for line in block.splitlines() if line.startswith("|")] == rows
+    results = Results(REFERENCE, dataset)
+    poster, table = results.poster, build.build(results)
+    numbers = table.rows.set_index(["method", "test_size", "metric"])
+    sizes = [poster.largest, *(size for size in poster.sizes if size != poster.largest)]
+    seen: dict[str, list[str]] = {size: [] for size in sizes}
+    size = iter(sizes)
+    for method, *cells, seeds in shown(dataset):
+        if method == "method":
+            here = next(size)
+        elif (method, here, poster.metrics[0]) in numbers.index:
+            seen[here].append(method)
+            for metric, paper, ours in zip(poster.metrics, cells[::2], cells[1::2], strict=True):
+                n = numbers.loc[(method, here, metric)]
+                assert paper == "" if pd.isna(n["paper"]) else float(paper) == n["paper"]
+                spread = "" if pd.isna(n["sd"]) else f" ± {n['sd']:.1f}"
+                assert ours == ("" if pd.isna(n["ours"]) else f"{n['ours']:.1f}{spread}")
+                assert seeds == (str(n["n_seeds"]) if n["n_seeds"] else "")
+    poster_rows = [title for _, title, kind in results.rows if kind == "paper"]
+    controls = [title for slug, title, _ in results.rows if slug in CONTROLS]
+    assert list(seen.values()) == [poster_rows + controls] * len(sizes)
+    assert " ".join(table.conclusion.split()) in " ".join(README.split())
 
 
-def test_links_and_pictures_exist():
-    targets = re.findall(r"\]\((?!http)([^)#]+)\)", README)
-    assert len(targets) > 3
-    assert [target for target in targets if not (ROOT / target).exists()] == []
+# --- all pages ---
 
 
-def test_make_targets_exist():
-    named = set(re.findall(r"`?make ([a-z]+)\b", README))
+def anchors(page: Path) -> set[str]:
+    """As GitHub makes them of headings."""
+    heads = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_and_pictures_exist(page):
+    broken = []
+    for target in re.findall(r"\]\((?!http)([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        file, _, anchor = target.partition("#")
+        other = page.parent / file if file else page
+        if not other.exists() or (anchor and anchor not in anchors(other)):
+            broken.append(target)
+    assert broken == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_files_that_are_named_exist(page):
+    """Files in backticks: from the root, or from a room; not those that a run or a reader makes."""
+    named = re.findall(r"`(?:python )?([\w.-]+(?:/[\w.-]+)+\.\w+)\b[^`]*`", _code(page, "`"))
+    if page.name == "adding-a-row.md":  # its example is made while one reads
+        named = [path for path in named if "mean_color" not in path]
+    places = (ROOT, ROOT / "rnnha", ROOT / "results")
+    made = ("data/", "results/runs/", "build/")
+    lost = [path for path in named if not any((place / path).exists() for place in places)]
+    assert [path for path in lost if not path.startswith(made)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_commands_are_understood(page):
+    """Each `rnnha ...` line of a shell block is parsed by the command line itself; of those inside
+    a sentence, which may be cut short, the command is there."""
+    for block in blocks(page.read_text(encoding="utf-8"), "sh"):
+        for line in block.replace("\\\n", " ").splitlines():
+            if found := re.match(r"(?:\S*torchrun .*-m )?rnnha (.*)", line):
+                words = shlex.split(found[1].partition(" > ")[0], comments=True)
+                assert cli._parser().parse_args(words).call
+    named = re.findall(r"^rnnha ([a-z]+)", _code(page), re.MULTILINE)
+    assert [command for command in named if not hasattr(commands, command)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_make_targets_exist(page):
+    named = set(re.findall(r"(?:`|^|\s)make ([a-z]+)\b(?=[^\n]*`|[^\n]*$)", _code(page), re.M))
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert {"test", "reproduce"} <= named <= targets
+    assert named <= targets
+    if page.name == "README.md":
+        assert {"test", "reproduce"} <= named
 
 
-def test_no_cell_is_left_to_fill_in():
-    assert re.findall(r"\b[A-Z]+_(?:TIME|DISK|DOWNLOAD)\b", README) == []
+def _code(page: Path, mark: str = "") -> str:
+    """What a page has in backticks and in shell blocks, a piece a line, between `mark`s."""
+    text = page.read_text(encoding="utf-8")
+    inline = re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    pieces = [" ".join(piece.split()) for piece in inline] + blocks(text, "sh")
+    return "\n".join(f"{mark}{piece}{mark}" for piece in pieces)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_no_cell_is_left_to_fill_in(page):
+    assert re.findall(r"\b[A-Z]+_(?:TIME|DISK|DOWNLOAD)\b", page.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/results.md", "docs/speed.md"])
+def test_intervals_in_prose_are_in_the_tables(page):
+    """A number and its [interval], as `+0.4 points of mAP [−0.2, 1.0]`, is one of a difference in
+    the tables of the reference, up to rounding and to which of the two rows comes first."""
+    frames = [
+        *(pd.read_csv(file) for file in sorted((ROOT / "results/tables").glob("*-*-*.csv"))),
+        pd.read_csv(ROOT / "results/bench/precision.csv").rename(columns={"difference": "ours"}),
+    ]
+    known = pd.concat(frames)[["ours", "ci_low", "ci_high"]].to_numpy()
+    text = " ".join(GENERATED.sub("", (ROOT / page).read_text(encoding="utf-8")).split())
+    text = text.replace("−", "-")
+    quoted = re.findall(
+        r"([+-]?\d+\.\d+)(?: points)?(?: (?:of|by) [\w-]+)? \[(-?\d+\.\d+), (-?\d+\.\d+)\]", text
+    )
+    assert len(quoted) == len(re.findall(r"\[-?\d+\.\d+, -?\d+\.\d+\]", text)) > 0
+    for value in quoted:
+        value, low, high = map(float, value)
+        near = [
+            (abs(known - wanted) < 0.0551).all(axis=1).any()
+            for wanted in ([value, low, high], [-value, -high, -low], [abs(value), low, high])
+        ]
+        assert any(near), (value, low, high)
 
 
 def test_the_data_card_tells_the_audit():
@@ -52,3 +196,30 @@ def test_the_data_card_tells_the_audit():
     ) in card
     assert best["background alone"] < oracle.iloc[0]
     assert best["rendered without cues"] < oracle.iloc[1]
+
+
+# --- notebooks ---
+
+
+def cells(notebook: str) -> list[dict]:
+    return json.loads((ROOT / "notebooks" / notebook).read_text(encoding="utf-8"))["cells"]
+
+
+def test_the_two_table_notebooks_differ_in_the_data_set_only():
+    """In their titles, the parameter, and the text that tells the data set's protocol."""
+    veri, vehicleid = cells("03_table_veri.ipynb"), cells("04_table_vehicleid.ipynb")
+    differ = [i for i, (a, b) in enumerate(zip(veri, vehicleid, strict=True)) if a != b]
+    assert differ == [0, 1, 3]
+    named = [["".join(book[i]["source"]) for book in (veri, vehicleid)] for i in (0, 1)]
+    assert named[0][0].replace("on VeRi", "on VehicleID") == named[0][1]
+    assert named[1][0].replace("rendered-veri", "rendered-vehicleid") == named[1][1]
+    assert veri[3]["cell_type"] == vehicleid[3]["cell_type"] == "markdown"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=name)
+def test_every_notebook_begins_with_one_header(path):
+    head = "".join(cells(path.name)[0]["source"])
+    rows = re.findall(r"^\| \*\*(\w+)\*\* \| \S.* \|$", head, re.MULTILINE)
+    assert head.startswith("# ") and rows == ["Question", "Inputs", "Outputs", "Time"]
+    tagged = [c for c in cells(path.name) if "parameters" in c["metadata"].get("tags", ())]
+    assert len(tagged) == 1
