@@ -4,14 +4,15 @@ DATASETS ?= $(if $(filter paper%,$(PROFILE)),veri vehicleid,rendered-veri render
 SEEDS    ?= 0 1 2
 PROFILE  ?= rendered
 PRECISION ?= float32
-RNNHA_RESULTS ?= results
 VENV     ?= .venv
 # Side by side: one training a GPU, else one a core, each with a single thread. Two such
 # trainings use two cores about twice as well as one training with two threads.
 comma    := ,
-GPUS     := $(if $(CUDA_VISIBLE_DEVICES),$(subst $(comma), ,$(CUDA_VISIBLE_DEVICES)),$(shell \
-            nvidia-smi -L 2>/dev/null | sed -n 's/^GPU \([0-9]*\):.*/\1/p'))
+GPUS     := $(if $(filter undefined,$(origin CUDA_VISIBLE_DEVICES)),$(shell nvidia-smi -L 2>&1 \
+            | sed -n 's/^GPU \([0-9]*\):.*/\1/p'),$(subst $(comma), ,$(CUDA_VISIBLE_DEVICES)))
 JOBS     ?= $(if $(GPUS),$(words $(GPUS)),$(shell getconf _NPROCESSORS_ONLN))
+# An empty one would be this folder itself, with its notebooks.
+override RNNHA_RESULTS := $(or $(RNNHA_RESULTS),results)
 export RNNHA_RESULTS
 export RNNHA_GPUS := $(GPUS)
 
@@ -32,9 +33,13 @@ STRIP    := "$(PYTHON)" -m nbstripout --extra-keys \
             "metadata.papermill cell.metadata.papermill cell.metadata.execution"
 
 .DEFAULT_GOAL := help
--include $(PLAN)
-.PHONY: help setup data reproduce smoke tables notebooks status accept lab test lint bench report \
-        clean strip lock everything the-tables the-report $(RUNS:%=run/%) $(CHAPTERS:%=chapter/%)
+# A make inside make has a PLAN; what it names must not come from anywhere else.
+ifeq ($(origin PLAN),command line)
+$(foreach name,TRAIN TABLES CHAPTERS REPORT,$(eval $(name) :=))
+include $(PLAN)
+endif
+.PHONY: help setup data reproduce smoke tables notebooks status accept lab test lint bench faults report \
+        clean strip lock everything the-tables the-report $(TRAIN:%=run/%) $(CHAPTERS:%=chapter/%)
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 18
@@ -52,51 +57,51 @@ data: $(READY) ## unpack the shipped rendered sets
 # --- the runs, then all that is made of them ---
 
 # What is left to do is decided by Python, by what files hold, and written as the fragment PLAN:
-# RUNS (data set/row/seed), each after its stage 0, TABLES, CHAPTERS and their parameters.
+# TRAIN (data set/row/seed, each after its stage 0), TABLES, CHAPTERS with parameters, REPORT.
 ASKED    = --datasets $(DATASETS) --seeds $(SEEDS) $(if $(ROWS),--rows $(ROWS)) --profile $(PROFILE)
 LEFT     = $(RNNHA) status --make $(if $(FORCE),--force)
+ROOM     = "$$RNNHA_RESULTS"
 INSIDE   = $(MAKE) --no-print-directory PLAN=build/plan.mk
 
 reproduce: data ## train, score and show everything; goes on where an earlier call stopped
+	@$(SINGLE) $(RNNHA) status --plan $(if $(FORCE),--force) --jobs $(JOBS) $(ASKED)
 	@mkdir -p build && $(LEFT) $(ASKED) > build/plan.mk
-	@$(SINGLE) $(RNNHA) status --plan --jobs $(JOBS) $(ASKED)
 	@$(INSIDE) -j$(JOBS) everything
 	@$(RNNHA) tables --compare
 	@echo
-	@echo "tables and figures  $(RNNHA_RESULTS)/tables, $(RNNHA_RESULTS)/figures"
-	@echo "executed notebooks  $(RNNHA_RESULTS)/report/index.html"
-	@echo "the runs            $(RNNHA_RESULTS)/runs/<data set>/<row>/seed<k>"
+	@echo "tables and figures  "$(ROOM)/tables, $(ROOM)/figures
+	@echo "executed notebooks  "$(ROOM)/report/index.html
+	@echo "the runs            "$(ROOM)"/runs/<data set>/<row>/seed<k>"
 
 # The numbers mean nothing: does the whole chain work?
-smoke: export RNNHA_RESULTS := build/smoke
+smoke: RNNHA_RESULTS := build/smoke
 smoke: data ## the whole chain on a few vehicles, into build/smoke (3 minutes)
 	@rm -rf build/smoke && mkdir -p build/smoke
 	@$(LEFT) --profile smoke --seeds 0 --datasets rendered-veri --rows fc-ha rnn-h rnn-ha untrained \
 	  > build/smoke/plan.mk
 	@$(LEFT) --profile smoke --seeds 0 --datasets rendered-vehicleid --rows rnn-ha \
 	  >> build/smoke/plan.mk
-	@$(INSIDE) PLAN=build/smoke/plan.mk PROFILE=smoke FORCE= CHAPTERS="03_table_veri \
-	  05_attention_maps" -j$(JOBS) everything
+	@$(INSIDE) PLAN=build/smoke/plan.mk RNNHA_RESULTS=build/smoke PROFILE=smoke FORCE= \
+	  CHAPTERS="03_table_veri 05_attention_maps" -j$(JOBS) everything
 
 everything: the-report
-	@$(if $(RUNS)$(TABLES)$(CHAPTERS),,echo "Nothing to do: all runs, tables and notebooks are there.")
+	@$(if $(REPORT),,echo "Nothing to do: all runs, tables, notebooks and the report are there.")
 
-ROOM     = "$$RNNHA_RESULTS"
 part     = $(word $1,$(subst /, ,$*))
-$(RUNS:%=run/%): run/%: | $(READY)
+$(TRAIN:%=run/%): run/%: | $(READY)
 	@$(SINGLE) $(RNNHA) notebook notebooks/02_train.ipynb \
 	  $(ROOM)/runs/$(call part,1)/$(call part,2)/seed$(call part,3)/02_train.ipynb \
 	  -p dataset $(call part,1) -p experiment $(call part,2) -p seed $(call part,3) \
 	  -p profile $(PROFILE) -p precision $(PRECISION) $(if $(FORCE),-p force True)
 
-the-tables: $(RUNS:%=run/%)
+the-tables: $(TRAIN:%=run/%)
 	@$(if $(TABLES),$(SINGLE) $(RNNHA) tables --source runs)
 
 $(CHAPTERS:%=chapter/%): chapter/%: the-tables
 	@$(SINGLE) $(RNNHA) notebook notebooks/$*.ipynb $(ROOM)/notebooks/$*.ipynb $(FOR_$*)
 
 the-report: the-tables $(CHAPTERS:%=chapter/%)
-	@$(if $(RUNS)$(TABLES)$(CHAPTERS),$(RNNHA) report)
+	@$(if $(REPORT),$(RNNHA) report)
 
 # --- parts of it, by hand ---
 
@@ -105,7 +110,7 @@ tables: $(READY) ## rebuild tables and figures from the committed small results 
 
 notebooks: data ## execute the notebooks over the finished runs
 	@mkdir -p build && $(LEFT) --finished --datasets $(DATASETS) > build/plan.mk
-	@$(INSIDE) RUNS= TABLES= -j$(JOBS) everything
+	@$(INSIDE) TRAIN= TABLES= -j$(JOBS) everything
 
 report: $(READY) ## one static HTML report of the executed notebooks
 	@$(RNNHA) report
@@ -134,11 +139,15 @@ strip: $(READY) ## take outputs and execution marks out of the notebooks
 # The peers' compiled scorer fits the Python and NumPy that it was built with, those of .venv-bench.
 KEEP     = $(if $(WRITE),--write)
 bench: $(READY) ## speed: start-up, scoring beside its peers, sets of real size, training (WRITE=1)
-	@"$(PYTHON)" bench/start.py $(KEEP)
+	@PYTHONPATH=. "$(PYTHON)" bench/start.py $(KEEP)
 	@"$(PYTHON)" bench/peers.py
 	@PYTHONPATH=. .venv-bench/bin/python bench/scoring.py $(KEEP)
 	@PYTHONPATH=. "$(PYTHON)" bench/full_size.py $(KEEP)
 	@PYTHONPATH=. "$(PYTHON)" bench/training.py $(KEEP)
+
+# A quarter of an hour, and not part of the tests.
+faults: data ## bad input, kills, full disks and races, in numbers (WRITE=1: docs/reliability.md)
+	@PYTHONPATH=. "$(PYTHON)" bench/faults.py $(KEEP)
 
 lock: ## resolve pyproject.toml into requirements.lock anew (needs uv; UPGRADE=1: newest)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
@@ -150,7 +159,7 @@ clean: ## remove caches and build/, never data or renders; RUNS=1 removes the ru
 	test ! -d build || find build -mindepth 1 -maxdepth 1 ! -name render -exec rm -rf {} +
 	@rmdir build 2>/dev/null || true
 	find rnnha rendering tests bench -name __pycache__ -prune -exec rm -rf {} +
-	$(if $(filter 1,$(RUNS)),cd $(ROOM) && rm -rf runs notebooks report)
+	$(if $(filter 1,$(RUNS)),rm -rf $(ROOM)/runs $(ROOM)/notebooks $(ROOM)/report)
 	@$(if $(filter 1,$(RUNS)),,echo "kept: data, .venv and the runs (make clean RUNS=1 removes them)")
 
 # --- the environment ---
@@ -159,7 +168,7 @@ INSTALL = "$(PYTHON)" -m pip install --disable-pip-version-check
 
 $(VENV)/ready-%:
 	@"$(PYTHON)" -m pip --version >/dev/null 2>&1 || { \
-	  found=`scripts/find-python.sh` && echo "Making $(VENV) with $$found" && \
+	  found=`sh scripts/find-python.sh` && echo "Making $(VENV) with $$found" && \
 	  $$found -m venv --clear $(VENV); }
 	@echo "Installing requirements.lock into $(VENV)"
 	@sed '$(if $(TORCH_INDEX),/^nvidia-/d;/^cuda-/d;/^triton/d)' requirements.lock \

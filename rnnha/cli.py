@@ -246,7 +246,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--jobs", type=int, default=2, help="runs side by side, for the plan (2)")
     sub.add_argument("--make", action="store_true", help="what is left, as a fragment for make")
     sub.add_argument("--finished", action="store_true", help="of --make: the finished runs alone")
-    sub.add_argument("--force", action="store_true", help="of --make: finished runs are left, too")
+    sub.add_argument("--force", action="store_true", help="finished runs are left, too")
 
     sub = command(
         "accept", "Take finished runs as the reference; write the checkpoint.", "rnnha accept"

@@ -155,7 +155,7 @@ def status(options: Namespace) -> None:
         return
     wanted = targets(datasets, options.rows, options.seeds, profile)
     if options.plan:
-        lines = plan(wanted, options.profile, options.jobs, options.step_seconds)
+        lines = plan(wanted, options.profile, options.jobs, options.step_seconds, options.force)
     else:
         from rnnha.runs.status import lines as states
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Print a Python that can make the project's environment: `find-python.sh`; else say what to install.
+# Print a Python that can make the project's environment, or say what to install.
 found= lacking= other=
 for python in python3.13 python3.12 python3.11 python3 python; do
   version=$($python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)

@@ -1,16 +1,18 @@
 """What `make` has to do: the runs that are left, and the chapters that show what came out.
 
 `fragment` writes it in make's own language. Make then only keeps the order and runs side by side;
-whether something is done is decided here, by what files hold and not by who touched them.
+whether something is done is decided here: of runs and tables by what files hold, and of pages,
+which are made in a minute, by what is younger.
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rnnha import methods, paths
 from rnnha.data.sets import SETS, known
-from rnnha.experiments import row
+from rnnha.experiments import ROWS, STAGES0, VARIANTS, row
 from rnnha.runs import folder
 from rnnha.runs.plan import Target
 
@@ -47,22 +49,31 @@ def chapters(wanted: Sequence[Target], datasets: Sequence[str]) -> dict[str, dic
 
 
 def fragment(wanted: Sequence[Target], datasets: Sequence[str], force: bool = False) -> str:
-    """Lines for make: RUNS that are left (data set/row/seed), each after its stage 0 if that is
-    left, too; CHAPTERS that are left and their parameters; TABLES, where they are to be made.
+    """Lines for make: TRAIN, the runs that are left (data set/row/seed), each after its stage 0 if
+    that is left, too; CHAPTERS that are left and their parameters; TABLES and REPORT, where they
+    are to be made.
 
-    force: the wanted runs are left whether they are finished or not.
+    force: the wanted runs are left whether they are finished or not. A finished run that lost its
+    notebook is left, too; it does not train again, so that the tables stay.
     """
-    runs = [t for t in wanted if force or not _done(t)]
+    places = {t: folder.locate(*t) for t in wanted}
+    new = [t for t, place in places.items() if force or not place.complete]
+    runs = [t for t, place in places.items() if t in new or not place.notebook.exists()]
     pages = chapters(wanted, datasets)
-    stale = bool(runs) or not tables_are_of_runs()
-    lines = [f"RUNS += {' '.join(map(_target, runs))}", f"TABLES += {'yes' if stale else ''}"]
+    stale = bool(new) or not tables_are_of_runs()
+    left = [name for name, asked in pages.items() if stale or not _shown(name, asked)]
+    report = bool(runs or left) or stale or not _reported(wanted, pages)
+    lines = [
+        f"TRAIN += {' '.join(map(_target, runs))}",
+        f"TABLES += {'yes' if stale else ''}",
+        f"CHAPTERS += {' '.join(left)}",
+        f"REPORT += {'yes' if report else ''}",
+    ]
     for dataset, slug, seed in runs:
         start = methods.stage0_of(row(slug))
         if start is not None and (dataset, start.slug, seed) in runs:
             before = _target((dataset, start.slug, seed))
             lines.append(f"run/{_target((dataset, slug, seed))}: run/{before}")
-    left = [name for name in pages if stale or not _shown(name)]
-    lines.append(f"CHAPTERS += {' '.join(left)}")
     for name, parameters in pages.items():
         asked = " ".join(f"-p {key} {value}" for key, value in parameters.items())
         lines.append(f"FOR_{name} ?= {asked}")
@@ -70,53 +81,73 @@ def fragment(wanted: Sequence[Target], datasets: Sequence[str], force: bool = Fa
 
 
 def finished_targets(datasets: Iterable[str]) -> list[Target]:
-    """The runs of these data sets that are finished."""
+    """The finished runs of the rows, in the order of these data sets."""
+    rows = {r.slug for r in (*ROWS, *VARIANTS, *STAGES0)}  # not what `rnnha cross` has scored
     names = list(datasets)
-    return [
+    found = [
         (run.dataset, run.slug, run.seed)
         for run in folder.every(folder.own())
-        if run.dataset in names
+        if run.dataset in names and run.slug in rows
     ]
+    return sorted(found, key=lambda t: (names.index(t[0]), *t[1:]))
 
 
 def _target(target: Target) -> str:
     return "/".join(map(str, target))
 
 
-def _done(target: Target) -> bool:
-    run = folder.locate(*target)
-    return run.complete and run.notebook.exists()
+def _shown(chapter: str, asked: dict[str, object]) -> bool:
+    """Whether a chapter was executed with these parameters, after its notebook and the tables."""
+    page, source = _page(chapter), paths.ROOT / "notebooks" / f"{chapter}.ipynb"
+    if not _younger(page, [source, _mark()]):
+        return False
+    try:
+        executed = json.loads(page.read_text(encoding="utf-8"))
+        return executed["metadata"]["papermill"]["parameters"] == asked
+    except (ValueError, KeyError, TypeError):
+        return False  # damaged, or not executed by papermill
 
 
-def _shown(chapter: str) -> bool:
-    """Whether an executed chapter is younger than its notebook and than the tables."""
-    page, source = (base / "notebooks" / f"{chapter}.ipynb" for base in (paths.RESULTS, paths.ROOT))
-    made_after = [source, paths.RESULTS / "tables" / _OF_RUNS]
-    return page.exists() and all(page.stat().st_mtime >= p.stat().st_mtime for p in made_after)
+def _reported(wanted: Iterable[Target], pages: Iterable[str]) -> bool:
+    """Whether the report is younger than the notebooks of these runs and chapters."""
+    executed = [*(folder.locate(*t).notebook for t in wanted), *map(_page, pages)]
+    return _younger(paths.RESULTS / "report" / "index.html", executed)
+
+
+def _page(chapter: str) -> Path:
+    return paths.RESULTS / "notebooks" / f"{chapter}.ipynb"
+
+
+def _younger(made: Path, sources: Iterable[Path]) -> bool:
+    return made.exists() and all(made.stat().st_mtime >= p.stat().st_mtime for p in sources)
 
 
 # --- are the tables those of one's own runs? ---
 
 
 def tables_are_of_runs() -> bool:
-    """Whether `results/tables` was made of the runs as they are, and not of the reference."""
-    mark = paths.RESULTS / "tables" / _OF_RUNS
-    return mark.is_file() and mark.read_text(encoding="utf-8") == _digest()
+    """Whether tables and figures are as they were made of the runs as they are: `make tables` and
+    `git checkout` bring those of the reference, and a lost table is to be made again."""
+    return _mark().is_file() and _mark().read_text(encoding="utf-8") == _digest()
 
 
 def mark_tables(of_runs: bool) -> None:
     """Note what the tables are of; before they are written they are of nothing."""
-    mark = paths.RESULTS / "tables" / _OF_RUNS
-    mark.unlink(missing_ok=True)
+    _mark().unlink(missing_ok=True)
     if of_runs:
-        with paths.atomic(mark) as temporary:
+        with paths.atomic(_mark()) as temporary:
             temporary.write_text(_digest(), encoding="utf-8")
 
 
+def _mark() -> Path:
+    return paths.RESULTS / "tables" / _OF_RUNS
+
+
 def _digest() -> str:
-    """Short SHA-256 over the numbers of all finished runs."""
+    """Short SHA-256 over the numbers of all finished runs, the tables and the figures."""
+    shown = [p for room in ("tables", "figures") for p in (paths.RESULTS / room).glob("[!.]*")]
+    files = [*(run.metrics_file for run in folder.every(folder.own())), *sorted(shown)]
     total = hashlib.sha256()
-    for run in folder.every(folder.own()):
-        total.update(f"{run.dataset}/{run.slug}/{run.seed} ".encode())
-        total.update(Path(run.metrics_file).read_bytes())
+    for file in files:
+        total.update(f"{file.relative_to(paths.RESULTS)} {paths.sha256(file)} ".encode())
     return total.hexdigest()[:16]

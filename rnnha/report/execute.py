@@ -40,7 +40,7 @@ def execute(notebook: Path, out: Path, parameters: Mapping[str, object] | None =
     fails; a failed one is kept beside `out` as <name>.failed.ipynb. Two calls with the same `out`
     wait for each other.
     """
-    notebook, out = Path(notebook).resolve(), Path(out).resolve()
+    notebook, out = Path(notebook).resolve(), Path(out).expanduser().resolve()
     values = checked_parameters(notebook, parameters or {})
     if out.is_dir():
         raise NotebookError(f"{shown(out)} is a folder; name the file to write")

@@ -67,17 +67,21 @@ def left_of(targets: Sequence[Target]) -> list[Target]:
 
 
 def plan(
-    targets: Sequence[Target], profile: str, jobs: int, step_seconds: float | None = None
+    targets: Sequence[Target],
+    profile: str,
+    jobs: int,
+    step_seconds: float | None = None,
+    force: bool = False,
 ) -> Iterator[str]:
     """The runs that are left and the time they will take, line by line.
 
     Minutes are from a step timed now. At the paper's own size, where that would say nothing of
     the machine that trains, each row is tried by `dryrun.plan`, which raises after its last line
-    where data are missing; step_seconds is for that.
+    where data are missing; step_seconds is for that. force: finished runs are left, too.
     """
     if jobs < 1:
         raise ValueError(f"{jobs} runs side by side: expected 1 or more")
-    scale, left = profiles.profile(profile), left_of(targets)
+    scale, left = profiles.profile(profile), list(targets) if force else left_of(targets)
     if not left:
         yield f"All {len(targets)} runs are complete; nothing to train."
         return
