@@ -142,10 +142,10 @@ def _pictures() -> Iterator[Case]:
 # --- manifests and embeddings ---
 
 
-def _scored(folder: Path, text: str | bytes, rows: int | None = None) -> list:
+def _scored(folder: Path, text: str | bytes) -> list:
     manifest = folder / "m.csv"
     manifest.write_bytes(text if isinstance(text, bytes) else text.encode())
-    count = rows if rows is not None else len(manifest.read_bytes().strip().splitlines()) - 1
+    count = max(0, len(manifest.read_bytes().strip().splitlines()) - 1)
     np.save(folder / "e.npy", np.random.default_rng(0).normal(size=(count, 8)).astype(np.float32))
     return ["score", "--embeddings", folder / "e.npy", "--manifest", manifest]
 

@@ -1,29 +1,30 @@
 """Images at one size, decoded each time or once into a memory-mapped file: the same pixels."""
 
 import hashlib
-import math
-import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import PIL
 import torch
 import torchvision
 from torch import Tensor
 from tqdm import tqdm
 
 from rnnha.files import DataError
-from rnnha.images.decode import read_image, square
-from rnnha.paths import alone, atomic
+from rnnha.images.decode import image_file, read_image, square
+from rnnha.images.store import stored
 
 
 class Images:
     """Images at one size: `images[i]` is uint8 [3, size, size], RGB.
 
-    cache: file of a uint8 memory map [N, size, size, 3]. It is built when absent, and again when
-    the images' bytes, their order or the size are others than at the time of building.
-    Raises DataError naming the unreadable images (at most ten; with a cache, at once).
+    cache: where the decoded pixels are kept, uint8 [N, size, size, 3]. `train-96.npy` becomes
+    `train-96-<hash>.npy`, named by the images' bytes, their order, the size and the decoders, and
+    is built when absent or damaged; then the older ones of this cache go.
+    Raises DataError naming the unreadable images (at most ten; with a cache, at once), and where
+    the cache cannot be written.
     """
 
     def __init__(self, paths: Sequence[str | Path], size: int, cache: str | Path | None = None):
@@ -53,30 +54,13 @@ class Images:
         return torch.stack(images)
 
     def _open(self, cache: Path) -> np.ndarray:
-        key_file = cache.with_name(f"{cache.name}.sha256")
-        key = content_hash(self.paths, f"{self.size} torchvision {torchvision.__version__}")
+        decoders = f"torchvision {torchvision.__version__} pillow {PIL.__version__}"
+        key = content_hash(self.paths, f"{self.size} {decoders}")
+        shape = len(self), self.size, self.size, 3
+        return stored(cache, key, shape, lambda: self._decoded(cache.name))
 
-        def current() -> bool:
-            return cache.is_file() and key_file.is_file() and key_file.read_text().strip() == key
-
-        if not current():
-            with alone(cache, cache.name):
-                if not current():  # nobody else built it meanwhile
-                    # The old hash first: an interruption must never leave it by new pixels.
-                    key_file.unlink(missing_ok=True)
-                    self._build(cache)
-                    with atomic(key_file) as temporary:
-                        temporary.write_text(f"{key}\n")
-        return np.load(cache, mmap_mode="r")
-
-    def _build(self, cache: Path) -> None:
-        shape = (len(self), self.size, self.size, 3)
-        needed, free = math.prod(shape), shutil.disk_usage(cache.parent).free
-        if needed > free:  # a full disk would kill the process without a word
-            raise DataError(
-                f"{cache}: decoded images take {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are "
-                "free there; make room, or move the data and let RNNHA_DATA point to them"
-            )
+    def _decoded(self, name: str) -> Iterator[np.ndarray]:
+        """All images in order, uint8 [size, size, 3]; unreadable ones are told after the last."""
         failures: list[str] = []
 
         def pixels_of(path: str) -> np.ndarray | str:
@@ -85,20 +69,16 @@ class Images:
             except DataError as error:
                 return str(error)
 
-        with atomic(cache) as temporary, ThreadPoolExecutor() as pool:
-            array = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
-            chunks = range(0, len(self), 1024)  # so that decoded images do not pile up
-            with tqdm(total=len(self), desc=f"images to {cache.name}", unit=" images") as bar:
-                for start in chunks:
-                    chunk = self.paths[start : start + 1024]
-                    for index, result in enumerate(pool.map(pixels_of, chunk), start=start):
-                        if isinstance(result, str):
-                            failures.append(result)
-                        else:
-                            array[index] = result
-                        bar.update()
-            _raise_unreadable(failures)
-            array.flush()
+        bar = tqdm(total=len(self), desc=f"images to {name}", unit=" images")
+        with ThreadPoolExecutor() as pool, bar:
+            for start in range(0, len(self), 1024):  # so that decoded images do not pile up
+                for result in pool.map(pixels_of, self.paths[start : start + 1024]):
+                    if isinstance(result, str):
+                        failures.append(result)
+                    else:
+                        yield result
+                    bar.update()
+        _raise_unreadable(failures)
 
 
 def _raise_unreadable(failures: list[str]) -> None:
@@ -122,10 +102,10 @@ def content_hash(paths: Sequence[str | Path], label: str = "") -> str:
         found = []
         for path in chunk:
             try:
-                with open(path, "rb", buffering=0) as file:
+                with image_file(path) as file:
                     found.append(hashlib.sha256(file.read()).digest())
-            except OSError as error:
-                failures.append(f"{path}: {error.strerror}")
+            except DataError as error:
+                failures.append(str(error))
         return b"".join(found)
 
     paths = list(paths)
