@@ -93,14 +93,16 @@ def index(options: Namespace) -> None:
 
 
 def search(options: Namespace) -> None:
-    from rnnha.gallery.search import search
+    from rnnha.gallery.search import search_in_parts, to_csv
 
-    found = search(options.index, options.embeddings, options.manifest, options.k, options.nprobe)
+    found = search_in_parts(
+        options.index, options.embeddings, options.manifest, options.k, options.nprobe
+    )
     if options.out is None:
-        found.to_csv(sys.stdout, index=False, float_format="%.5f")
+        to_csv(found, sys.stdout)
         return
     with atomic(options.out) as temporary:
-        found.to_csv(temporary, index=False, float_format="%.5f")
+        to_csv(found, temporary)
     print(options.out)
 
 

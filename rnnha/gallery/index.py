@@ -15,10 +15,13 @@ What that misses is measured when the index is built: `Report.recall`.
 """
 
 import json
+import os
 import sqlite3
+import tempfile
 import time
-from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import asdict, replace
 from math import sqrt
 from pathlib import Path
 
@@ -26,7 +29,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnha.files import DataError
-from rnnha.paths import atomic
+from rnnha.gallery.stored import (
+    ABOUT,
+    IMAGES,
+    KINDS,
+    NPROBE,
+    QUERIES,
+    TABLE,
+    VECTORS,
+    Report,
+    expect_vectors,
+)
+from rnnha.paths import alone, atomic
 from rnnha.scoring.embeddings import blocks, load_embeddings
 from rnnha.scoring.ranking import unit
 
@@ -38,59 +52,9 @@ except ImportError as error:
         ".venv/bin/python -m pip install --no-build-isolation -e '.[index]'"
     ) from error
 
-KINDS = ("exact", "ivf-pq")
 FEWEST = 39 * 256  # FAISS asks for 39 training points a centroid, and a code has 256 centroids
 TRAINED_ON = 64  # points a list; FAISS's guidelines: 30 to 256
-NPROBE = 64
 PROBES = (1, 4, 16, NPROBE, 256)  # of the report
-QUERIES = 1000  # of the report
-VECTORS, IMAGES, ABOUT = "vectors.faiss", "images.sqlite", "about.json"
-
-
-@dataclass(frozen=True)
-class Report:
-    """How an index was built and, of "ivf-pq", what it finds.
-
-    lists, code_bytes and trained_on are 0 for "exact". seconds: of training, adding, measuring.
-    recall: (lists probed, recall@1, recall@10), 0..1, against exact search, of `QUERIES` images
-    of the gallery, each searched among the others.
-    """
-
-    kind: str
-    count: int
-    width: int
-    seed: int
-    lists: int = 0
-    code_bytes: int = 0
-    trained_on: int = 0
-    seconds: dict[str, float] = field(default_factory=dict)
-    recall: list[tuple[int, float, float]] = field(default_factory=list)
-
-    @property
-    def text(self) -> str:
-        """For people to read; the sizes of the parts with their reasons."""
-        lines = [f"{self.kind} index of {self.count:,} embeddings of width {self.width:,}"]
-        if self.kind == "ivf-pq":
-            lines += [
-                f"{self.lists:,} lists (4 sqrt(N), at most one to 39 images)",
-                f"{self.code_bytes} bytes a code ({4 * self.width / self.code_bytes:.0f} times "
-                f"less than float32; one for {self.width // self.code_bytes} numbers), 8 an id",
-                f"trained on {self.trained_on:,} of the images, drawn with seed {self.seed}",
-            ]
-        lines.append(
-            ", ".join(
-                f"{part} {taken:.1f} s" for part, taken in self.seconds.items() if taken >= 0.05
-            )
-            or "under 0.1 s"
-        )
-        if self.recall:
-            lines += [
-                f"against exact search, {min(QUERIES, self.count):,} of its own images as queries:",
-                "  lists probed  recall@1  recall@10",
-                *(f"{n:14,}{one:10.3f}{ten:11.3f}" for n, one, ten in self.recall),
-                f"a search probes {NPROBE}; more with --nprobe",
-            ]
-        return "\n".join(lines)
 
 
 def build(
@@ -103,14 +67,17 @@ def build(
     manifest: CSV as `rnnha score` takes it; with a split, its gallery or test rows are indexed.
         Only path is required here, and ids stay as they are written.
 
-    Raises DataError for input that cannot be used, an `out` that exists, and a gallery too small
-    for "ivf-pq" (under 9,984 images) or a width that it cannot cut into parts.
+    Raises DataError for input that cannot be used or changes meanwhile, an `out` that exists or
+    cannot be written, and a gallery too small for "ivf-pq" (under 9,984 images) or a width that it
+    cannot cut into parts; OSError where the disk is full.
     """
     embeddings, manifest, out = Path(embeddings), Path(manifest), Path(out)
     if kind not in KINDS:
         raise DataError(f"no kind of index {kind!r}; expected one of {', '.join(KINDS)}")
-    if out.exists():
-        raise DataError(f"{out} exists; remove it, or give another name with --out")
+    if seed < 0:
+        raise DataError(f"seed is {seed}; expected 0 or more")
+    _expect_room(out)
+    seen = _stamps(embeddings, manifest)
     # Everything is looked at before hours of training, which a late NaN would waste.
     places = np.concatenate([b.rows.index for b in blocks(embeddings, manifest, "gallery")])
     source = load_embeddings(embeddings)
@@ -118,21 +85,75 @@ def build(
     lists, code_bytes = choose(count, width) if kind == "ivf-pq" else (0, 0)
     trained_on = min(count, max(TRAINED_ON * lists, 256 * 256)) if lists else 0
     report = Report(kind, count, width, seed, lists, code_bytes, trained_on)
-    with atomic(out) as folder:
+    with alone(out, str(out)), _unchanged(seen), atomic(out) as folder:
+        _expect_room(out)  # another process may have been at it
         folder.mkdir()
-        clock = [time.perf_counter()]
-        index = _empty(report, source, places)
-        clock.append(time.perf_counter())
-        _fill(index, folder / IMAGES, embeddings, manifest)
-        clock.append(time.perf_counter())
-        if lists:
-            sample = _sample(source, places, QUERIES, seed + 1)
-            report = replace(report, recall=_measure(index, *sample, embeddings, manifest))
-        clock.append(time.perf_counter())
-        parts = ("training", "adding", "measuring recall")
-        report = replace(report, seconds=dict(zip(parts, np.diff(clock), strict=True)))
-        faiss.write_index(index, str(folder / VECTORS))
-        (folder / ABOUT).write_text(json.dumps(asdict(report), indent=1) + "\n")
+        report = _write(report, folder, source, places, embeddings, manifest)
+        _expect_same(seen)
+    return report
+
+
+def _expect_room(out: Path) -> None:
+    """Raise DataError unless `out` is free, and a folder can be made beside it."""
+    try:
+        taken = os.path.lexists(out)
+        if not taken:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            parts = {"prefix": f".{out.stem}.", "suffix": f".tmp{out.suffix}", "dir": out.parent}
+            tempfile.TemporaryDirectory(**parts).cleanup()
+    except OSError as error:
+        raise DataError(
+            f"{out}: cannot be written ({error.strerror}); name a place that can with --out"
+        ) from error
+    if taken:
+        raise DataError(f"{out} exists; remove it, or give another name with --out")
+
+
+def _stamps(*files: Path) -> dict[Path, tuple[int, int, int]]:
+    """What changes when a file does; none of a file that cannot be read, which its reader tells."""
+    found = {}
+    for file in files:
+        with suppress(OSError):
+            now = file.stat()
+            found[file] = now.st_ino, now.st_size, now.st_mtime_ns
+    return found
+
+
+def _expect_same(seen: dict[Path, tuple[int, int, int]]) -> None:
+    """Raise DataError where a file is not what it was: it is read once for each part of an index,
+    and the parts of two files would make one that is wrong in silence."""
+    now = _stamps(*seen)
+    for file, stamp in seen.items():
+        if now.get(file) != stamp:
+            raise DataError(f"{file}: changed while the index was built; build it again")
+
+
+@contextmanager
+def _unchanged(seen: dict[Path, tuple[int, int, int]]) -> Iterator[None]:
+    """Errors that come of a changed file are told as that."""
+    try:
+        yield
+    except Exception:
+        _expect_same(seen)
+        raise
+
+
+def _write(report: Report, folder: Path, source, places, embeddings: Path, manifest: Path):
+    """The files of an index, and its report with what was measured."""
+    clock = [time.perf_counter()]
+    index = _empty(report, source, places)
+    clock.append(time.perf_counter())
+    _fill(index, folder / IMAGES, embeddings, manifest)
+    clock.append(time.perf_counter())
+    if report.lists:
+        sample = _sample(source, places, QUERIES, report.seed + 1)
+        report = replace(report, recall=_measure(index, *sample, embeddings, manifest))
+    clock.append(time.perf_counter())
+    parts = ("training", "adding", "measuring recall")
+    report = replace(report, seconds=dict(zip(parts, np.diff(clock), strict=True)))
+    faiss.write_index(index, str(folder / VECTORS))
+    expect_vectors(folder / VECTORS, report)  # FAISS is silent where closing a file fails
+    (folder / ABOUT).write_text(json.dumps(asdict(report), indent=1) + "\n")
     return report
 
 
@@ -195,19 +216,19 @@ def _empty(report: Report, source: NDArray, places: NDArray[np.int64]):
 
 def _fill(index, names: Path, embeddings: Path, manifest: Path) -> None:
     """Add the gallery to an index, and write which image each number is."""
-    with closing(sqlite3.connect(names)) as images, images:
-        images.execute(
-            "create table images (number integer primary key, "
-            "path text, vehicle_id text, camera_id text)"
-        )
-        for block in blocks(embeddings, manifest, "gallery"):
-            known = block.rows.astype(object).where(block.rows.notna(), None)
-            numbers = range(index.ntotal, index.ntotal + len(known))
-            images.executemany(
-                "insert into images values (?, ?, ?, ?)",
-                zip(numbers, *known.to_numpy().T, strict=True),
-            )
-            index.add(block.vectors)
+    try:
+        with closing(sqlite3.connect(names)) as images, images:
+            images.execute(f"create table {TABLE}")
+            for block in blocks(embeddings, manifest, "gallery"):
+                known = block.rows.astype(object).where(block.rows.notna(), None)
+                numbers = range(index.ntotal, index.ntotal + len(known))
+                images.executemany(
+                    "insert into images values (?, ?, ?, ?)",
+                    zip(numbers, *known.to_numpy().T, strict=True),
+                )
+                index.add(block.vectors)
+    except sqlite3.Error as error:
+        raise OSError(f"{names}: cannot be written ({error}); is the disk full?") from error
 
 
 def nearest_of(index, vectors: NDArray, k: int, nprobe: int) -> tuple[NDArray, NDArray]:

@@ -173,7 +173,8 @@ def test_an_index_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     with monkeypatch.context() as patch, pytest.raises(OSError, match="no space"):
         patch.setattr(index.faiss, "write_index", full)
         index.build(stored, manifest, tmp_path / "g.index")
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["g.csv", "g.npy"]
+    assert sorted(file.name for file in tmp_path.glob("[!.]*")) == ["g.csv", "g.npy"]
+    assert not list(tmp_path.glob(".*.tmp*"))
     index.build(stored, manifest, tmp_path / "g.index")
     with pytest.raises(DataError, match="g.index exists"):
         index.build(stored, manifest, tmp_path / "g.index")
@@ -204,7 +205,7 @@ ZERO[2] = 0
         ({"edit": lambda t: t.assign(split="query")}, "no gallery images"),
         ({"edit": lambda t: t.assign(split=["gallery", "galery", "query"])}, "split .* on lines 3"),
         ({"edit": lambda t: t.assign(camera=1)}, "columns path, camera; expected path and"),
-        ({"text": 'path\na.jpg\n""\nb.jpg\n'}, "no path.* on lines 3"),
+        ({"text": 'path\na.jpg\n""\nb.jpg\n'}, "line 3: blank"),
         ({"text": ""}, "not usable as a manifest"),
     ],
 )
