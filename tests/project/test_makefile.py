@@ -150,8 +150,8 @@ RUNS = [
     "rendered-vehicleid rnn-ha 0",
 ]
 CHAPTERS = ["01_explore_data", "03_table_veri", "04_table_vehicleid", "05_attention_maps"]
-PROMISED = """setup data reproduce smoke tables notebooks status accept lab test lint bench faults report
-              clean help""".split()
+PROMISED = """setup data reproduce smoke tables notebooks status accept lab test lint bench
+              faults report clean help""".split()
 
 
 class Project:
