@@ -61,12 +61,15 @@ data: $(READY) ## unpack the shipped rendered sets
 ASKED    = --datasets $(DATASETS) --seeds $(SEEDS) $(if $(ROWS),--rows $(ROWS)) --profile $(PROFILE)
 LEFT     = $(RNNHA) status --make $(if $(FORCE),--force)
 ROOM     = "$$RNNHA_RESULTS"
-INSIDE   = $(MAKE) --no-print-directory PLAN=build/plan.mk
+# One a make, so that two of them side by side do not read each other's.
+PLANNED := build/plan-$(shell echo $$PPID).mk
+INSIDE   = $(MAKE) --no-print-directory PLAN=$(PLANNED)
 
 reproduce: data ## train, score and show everything; goes on where an earlier call stopped
 	@$(SINGLE) $(RNNHA) status --plan $(if $(FORCE),--force) --jobs $(JOBS) $(ASKED)
-	@mkdir -p build && $(LEFT) $(ASKED) > build/plan.mk
+	@mkdir -p build && $(LEFT) $(ASKED) > $(PLANNED)
 	@$(INSIDE) -j$(JOBS) everything
+	@rm -f $(PLANNED)
 	@$(RNNHA) tables --compare
 	@echo
 	@echo "tables and figures  "$(ROOM)/tables, $(ROOM)/figures
@@ -109,8 +112,9 @@ tables: $(READY) ## rebuild tables and figures from the committed small results 
 	@$(RNNHA) tables
 
 notebooks: data ## execute the notebooks over the finished runs
-	@mkdir -p build && $(LEFT) --finished --datasets $(DATASETS) > build/plan.mk
+	@mkdir -p build && $(LEFT) --finished --datasets $(DATASETS) > $(PLANNED)
 	@$(INSIDE) TRAIN= TABLES= -j$(JOBS) everything
+	@rm -f $(PLANNED)
 
 report: $(READY) ## one static HTML report of the executed notebooks
 	@$(RNNHA) report

@@ -40,6 +40,7 @@ def run(
     from rnnha.runs.run import run
 
     run(row, dataset, seed, profile)
+    of_run.cache_clear()  # the run may be a new one
     return of_run(dataset, row, seed)
 
 

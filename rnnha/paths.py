@@ -33,10 +33,11 @@ def sha256(path: Path) -> str:
 
 
 @contextmanager
-def alone(out: Path, label: str) -> Iterator[None]:
+def alone(out: Path, label: str) -> Iterator[bool]:
     """Keep other processes from writing `out`; what a killed one left behind goes.
 
-    Where the file system has no locks, as some network ones, a warning is all that can be done.
+    Yields whether that is certain: where the file system has no locks, as some network ones, a
+    warning is all that can be done.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(out.with_name(f".{out.stem}.lock"))
@@ -57,7 +58,7 @@ def alone(out: Path, label: str) -> Iterator[None]:
                 shutil.rmtree(leftover)
             else:
                 leftover.unlink(missing_ok=True)
-        yield
+        yield lock.is_locked
     finally:
         lock.release()
 

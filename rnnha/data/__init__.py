@@ -1,1 +1,1 @@
-"""Readers of the data sets, and the pipeline from image files to batches."""
+"""The data sets: readers, manifests, checks and archives."""

@@ -163,7 +163,7 @@ def _coarse_note(manifest: pd.DataFrame) -> list[str]:
     if coarse.empty:
         return []
     known = int(coarse.notna().sum())
-    rest = "" if known == len(coarse) else "; a network with a coarse head learns from these alone"
+    rest = "" if known == len(coarse) else "; networks learn from these alone"
     return [f"{known:,} of {len(coarse):,} training images have a coarse label{rest}"]
 
 

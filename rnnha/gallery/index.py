@@ -5,7 +5,7 @@
 
 An index is a folder: `vectors.faiss`, what FAISS wrote; `images.sqlite`, which image each vector
 is, in SQLite, so that a search need not read a hundred million names; `about.json`, how it was
-built. Both kinds search L2-normalised embeddings by Euclidean distance, as `retrieval` does:
+built. Both kinds search L2-normalised embeddings by Euclidean distance, as `scoring.ranking` does:
 
 "exact" keeps the numbers as they are and compares with all of them.
 "ivf-pq" (Jégou, Douze, Schmid: Product quantization for nearest neighbor search, TPAMI 2011,

@@ -45,14 +45,15 @@ def stored(
         if pixels is not None:
             _sweep(cache)
             return pixels
-        with alone(cache, cache.name):
+        with alone(cache, cache.name) as locked:
             pixels = _open(file, key, shape)
             if pixels is not None:  # another process wrote them meanwhile
                 return pixels
             if file.exists():
                 print(f"{file}: damaged; the images are decoded again", file=sys.stderr)
                 file.unlink()
-            _remove(_left(cache))
+            if locked:
+                _remove(_left(cache))
             _write(file, key, shape, decode)
             _remove(_older(cache, file))
             pixels = _open(file, key, shape)

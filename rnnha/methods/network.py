@@ -8,6 +8,7 @@ import pandas as pd
 
 from rnnha import experiments, paths
 from rnnha.experiments import Row
+from rnnha.files import DataError
 from rnnha.methods.base import Method, of
 from rnnha.profiles import Phase, Scale, settings
 
@@ -167,7 +168,6 @@ class Untrained(Network, name="untrained"):
         return ()
 
     def _train(self, train: pd.DataFrame, coarse: "Tensor", fine: "Tensor") -> list[dict]:
-        self.precision = self.run.precision
         return []
 
 
@@ -188,14 +188,28 @@ def build(row: Row, scale: Scale, coarse_classes: int, vehicles: int) -> "nn.Mod
 def load_checkpoint(path: Path) -> tuple["nn.Module", dict]:
     """The network in evaluation mode, and its info.
 
-    info: row, image_size, backbone, state_width, vehicles, coarse_labels. Raises as
-    `models.checkpoint.describe` and `load` do.
+    info: row, image_size, backbone, state_width, vehicles, coarse_labels. Raises FileNotFoundError
+    where there is no file, DataError where it is damaged or of no network of this project.
     """
+    import torch
+
     from rnnha.models import checkpoint
 
     info = checkpoint.describe(path)
     scale = Scale(info["image_size"], info["backbone"], info["state_width"])
-    row = experiments.row(info["row"])
-    model = build(row, scale, len(info["coarse_labels"]), info["vehicles"])
-    checkpoint.load(model, path)
+    sizes = len(info["coarse_labels"]), info["vehicles"]
+    try:
+        row = experiments.row(info["row"])
+        if not of(row).has_weights:
+            raise ValueError(f"{row.title} has no weights")
+        with torch.device("meta"):  # no memory yet, whatever the description asks for
+            shapes = build(row, scale, *sizes).state_dict()
+    except (KeyError, ValueError) as error:
+        raise DataError(
+            f"{path}: its rnnha description is of no network here ({error.args[0]}); "
+            f"{checkpoint.WANTED}"
+        ) from error
+    state = checkpoint.fitting(shapes, checkpoint.read(path), path)
+    model = build(row, scale, *sizes)
+    model.load_state_dict(state)
     return model.eval(), info

@@ -76,25 +76,20 @@ def read(path: Path) -> dict[str, Tensor]:
     return state
 
 
-def load(model: nn.Module, path: Path) -> None:
-    """Put the weights of a checkpoint into its network; DataError where they do not fit."""
-    _put(model, read(path), path)
-
-
 def load_backbone(model: nn.Module, path: Path) -> None:
     """Take stage 0's backbone, and its identity head where the network is the same.
 
     Raises DataError where the backbone is another one.
     """
-    state = read(path)
-    if state.keys() != model.state_dict().keys():
+    state, own = read(path), model.state_dict()
+    if state.keys() != own.keys():
         state = {k: v for k, v in state.items() if k.startswith("backbone.")}
-        state |= {k: v for k, v in model.state_dict().items() if not k.startswith("backbone.")}
-    _put(model, state, path)
+        state |= {k: v for k, v in own.items() if not k.startswith("backbone.")}
+    model.load_state_dict(fitting(own, state, path))
 
 
-def _put(model: nn.Module, state: dict[str, Tensor], path: Path) -> None:
-    expected = model.state_dict()
+def fitting(expected: dict[str, Tensor], state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """`state`, read from `path`; DataError unless it has the names and shapes of `expected`."""
     wrong = [f"{k} is missing" for k in expected if k not in state]
     wrong += [f"{k} is unknown" for k in state if k not in expected]
     wrong += [
@@ -107,4 +102,4 @@ def _put(model: nn.Module, state: dict[str, Tensor], path: Path) -> None:
             f"{path} does not fit the network that it should: {some(sorted(wrong), 3)}. Train it "
             "again with the same profile (--force)"
         )
-    model.load_state_dict(state)
+    return state

@@ -145,7 +145,12 @@ def _mark() -> Path:
 
 def _digest() -> str:
     """Short SHA-256 over the numbers of all finished runs, the tables and the figures."""
-    shown = [p for room in ("tables", "figures") for p in (paths.RESULTS / room).glob("[!.]*")]
+    shown = [
+        p
+        for room in ("tables", "figures")
+        for p in (paths.RESULTS / room).glob("[!.]*")
+        if p.is_file()
+    ]
     files = [*(run.metrics_file for run in folder.every(folder.own())), *sorted(shown)]
     total = hashlib.sha256()
     for file in files:

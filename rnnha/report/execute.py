@@ -67,6 +67,8 @@ def execute(notebook: Path, out: Path, parameters: Mapping[str, object] | None =
                 f"The cell with the whole error is in {shown(failed)}."
             ) from None
         except RuntimeError as error:  # the kernel did not start, or was killed
+            if temporary.exists():
+                os.replace(temporary, failed)
             raise NotebookError(f"{shown(notebook)} stopped: {error}") from error
         _raise_unfinished(executed, notebook)
         failed.unlink(missing_ok=True)

@@ -18,7 +18,7 @@ from rnnha.experiments import Row
 from rnnha.files import DataError
 from rnnha.methods.network import build, with_coarse_label
 from rnnha.profiles import Phase, Profile
-from rnnha.runs.run import first_weights, prepared
+from rnnha.runs.run import Run, expect_trainable, first_weights, prepared
 from rnnha.training import loop
 
 GIBI = 2**30
@@ -49,6 +49,8 @@ def dry_run(experiment: str, dataset: str, profile: str, step_seconds: float | N
     if not _trains(row, size):
         raise ValueError(f"{row.title} trains no network: there is nothing to try")
     counts, absent = _counts(dataset, size)
+    if absent is None:
+        expect_trainable(Run(row, size, prepared(sets.load(dataset), size), seed=0))
     rows = [r for r in (methods.stage0_of(row), row) if r]
     stages = [stage for r in rows for stage in _stages(r, size, counts)]
     lines = [
@@ -186,13 +188,13 @@ def try_step(
         for value in values.values()
         if isinstance(value, torch.Tensor)
     )
-    epochs = max(1, images // phase.batch)
+    batches = max(1, images // phase.batch)
     return Stage(
         row.title,
         scale.image_size,
         grid,
         phase,
-        epochs * phase.epochs,
+        batches * phase.epochs,
         parameters,
         8 * parameters + state,
         _peak(saved, inputs),

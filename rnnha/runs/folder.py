@@ -15,8 +15,11 @@ Reading needs no images, no weights and no torch.
 import gzip
 import io
 import json
+import re
 import shutil
-from collections.abc import Iterator
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,6 +93,8 @@ class RunFolder:
 
     def whole_weights(self) -> Path:
         """The file of the weights; DataError unless it is what the run recorded of it."""
+        if not self.weights.is_file():
+            raise DataError(f"{self.weights} is gone; train the run again with --force")
         recorded = self.config().get("weights_sha256")
         if recorded is not None and sha256(self.weights) != recorded:
             raise DataError(
@@ -150,7 +155,7 @@ class RunFolder:
         try:
             with np.load(file, allow_pickle=False) as stored:
                 return {name: stored[name] for name in stored.files}
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise DataError(f"{file}: damaged ({error}); train again with --force") from error
 
     # --- writing: each file by rename, metrics.csv last ---
@@ -185,16 +190,19 @@ class RunFolder:
 
     def forget(self) -> None:
         """Nothing of a finished or begun run shall be taken for the next one's."""
-        (self.path / _METRICS).unlink(missing_ok=True)
+        for name in (_METRICS, *_SMALL, _EMBEDDINGS):
+            (self.path / name).unlink(missing_ok=True)
         self.forget_checkpoints()
 
-    def tidy(self, force: bool) -> None:
+    def tidy(self, force: bool, locked: bool) -> None:
         """Take away what a killed writer left; force: what a finished or begun run left, too.
 
-        Only for the one process that holds the run's lock.
+        locked: the run's lock is ours; without it what lies there may be another's work. A notebook
+        being executed is another's anyway.
         """
-        for leftover in self.path.glob(".*.tmp*"):
-            leftover.unlink()
+        for leftover in self.path.glob(".*.tmp*") if locked else ():
+            if leftover.suffix != ".ipynb":
+                leftover.unlink(missing_ok=True)
         if force:
             self.forget()
 
@@ -225,14 +233,19 @@ def locate(dataset: str, slug: str, seed: int, source: Path | None = None) -> Ru
 
 def finished(source: Path, dataset: str, slug: str) -> dict[int, RunFolder]:
     """The finished runs of a row, by seed, in ascending order."""
-    found = (RunFolder(path) for path in (Path(source) / dataset / slug).glob("seed*"))
-    return dict(sorted((folder.seed, folder) for folder in found if folder.complete))
+    found = _runs((Path(source) / dataset / slug).glob("seed*"))
+    return dict(sorted((folder.seed, folder) for folder in found))
 
 
 def every(source: Path) -> Iterator[RunFolder]:
     """All finished runs of a source, sorted by data set, row and seed."""
-    for path in sorted(Path(source).glob("*/*/seed*")):
-        if (folder := RunFolder(path)).complete:
+    yield from _runs(sorted(Path(source).glob("*/*/seed*")))
+
+
+def _runs(paths: Iterable[Path]) -> Iterator[RunFolder]:
+    """The finished runs among these folders; a copy called "seed0 old" is none."""
+    for path in paths:
+        if re.fullmatch(r"seed\d+", path.name) and (folder := RunFolder(path)).complete:
             yield folder
 
 
@@ -253,7 +266,7 @@ def read_per_query(path: Path) -> pd.DataFrame:
         text = gzip.decompress(Path(path).read_bytes()).decode()
         types = {"test_size": str, "protocol": str, "query": str, "first_rank": "int64"}
         return pd.read_csv(io.StringIO(text), dtype=types)
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise DataError(
             f"{path}: not readable as per-query scores ({error}); run the experiment again"
         ) from error

@@ -77,11 +77,13 @@ def plan(
 
     Minutes are from a step timed now. At the paper's own size, where that would say nothing of
     the machine that trains, each row is tried by `dryrun.plan`, which raises after its last line
-    where data are missing; step_seconds is for that. force: finished runs are left, too.
+    where data are missing; step_seconds is for that. force: finished runs are left, too. Finished
+    runs that are stale come first: they are not made anew without `force`.
     """
     if jobs < 1:
         raise ValueError(f"{jobs} runs side by side: expected 1 or more")
     scale, left = profiles.profile(profile), list(targets) if force else left_of(targets)
+    yield from _stale([t for t in targets if t not in left], scale)
     if not left:
         yield f"All {len(targets)} runs are complete; nothing to train."
         return
@@ -101,6 +103,15 @@ def plan(
         f"{summary.to_string(float_format='%.1f')}\n"
         f"About {frame.minutes.sum() / jobs:.0f} minutes with {jobs} runs side by side."
     )
+
+
+def _stale(finished: Sequence[Target], profile: Profile) -> Iterator[str]:
+    """Finished runs are kept; which of them other code, data or settings would make today."""
+    from rnnha.runs import status
+
+    for target, now in ((t, status.state(*t, profile)) for t in finished):
+        if now != "complete":
+            yield f"{'/'.join(map(str, target))} is {now}"
 
 
 def _seconds(dataset: str, slug: str, profile: Profile) -> float:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from rnnha import experiments, methods, profiles
 from rnnha.data.manifest import Benchmark
-from rnnha.data.matches import expect_matches
+from rnnha.data.matches import Matches, expect_matches
 from rnnha.data.sets import load
 from rnnha.data.subset import fewer_vehicles, hold_out, test_images
 from rnnha.experiments import Row
-from rnnha.files import DataError
+from rnnha.files import DataError, printable
 from rnnha.methods import Method
 from rnnha.paths import alone, sha256
 from rnnha.profiles import Profile, Scale
@@ -147,13 +147,13 @@ def carry_out(wanted: Run, force: bool = False) -> RunFolder:
     if not force and processes.from_writer(lambda: place.complete):
         _expect_same(wanted)
         return place
-    _expect_trainable(wanted)
-    if processes.is_writer():
-        print(*wanted.benchmark.notes, expect_matches(wanted.benchmark).text, sep="\n")
+    matches = expect_trainable(wanted)
+    if processes.is_writer() and wanted.row.kind != "stage":  # the row that it serves has said it
+        print(printable("\n".join([*wanted.benchmark.notes, matches.text])))
     label = f"{place.dataset}/{place.slug}/seed{place.seed}"
-    with alone(place.path / "run", label) if processes.is_writer() else nullcontext():
+    with alone(place.path / "run", label) if processes.is_writer() else nullcontext() as locked:
         if processes.is_writer():
-            place.tidy(force)
+            place.tidy(force, locked)
         if processes.from_writer(lambda: place.complete):
             _expect_same(wanted)
             return place
@@ -212,23 +212,34 @@ def _expect_same(wanted: Run) -> None:
         )
 
 
-def _expect_trainable(wanted: Run) -> None:
-    """Raise DataError, before anything is trained, where the set cannot serve this row."""
+def expect_trainable(wanted: Run) -> Matches:
+    """How the set can be scored; DataError, before anything is trained, where it cannot serve."""
     benchmark, lacking = wanted.benchmark, []
     if benchmark.protocol != "vehicleid" and (benchmark.query.empty or benchmark.gallery.empty):
         lacking.append("images with split query and gallery, to be scored on")
     coarse = benchmark.train.coarse_id
     if wanted.method.learns and coarse.empty:
         lacking.append("images with split train")
-    elif wanted.method.needs_coarse and 2 * coarse.notna().sum() < len(coarse):
+    elif _learns_from_few(wanted, known := int(coarse.notna().sum())):
         lacking.append(
-            f"coarse labels: found them for {coarse.notna().sum():,} of {len(coarse):,} training "
-            "images, and it would learn from those alone (fill the column coarse_id or type for "
-            "half of them at least; or run identity-only, which needs none)"
+            f"coarse labels: found them for {known:,} of {len(coarse):,} training images, and "
+            "networks learn from labelled images alone (fill the column coarse_id or type for half "
+            "of them at least; or empty it: identity-only then learns from all)"
         )
     if lacking:
         raise DataError(f"{benchmark.root}: {wanted.row.title} needs {'; and '.join(lacking)}")
-    expect_matches(benchmark)
+    return expect_matches(benchmark)
+
+
+def _learns_from_few(wanted: Run, known: int) -> bool:
+    """Whether so few coarse labels leave the row nothing, or less than half, to learn from."""
+    if 2 * known >= len(wanted.benchmark.train):
+        return False
+    return (
+        wanted.method.needs_coarse
+        or known > 0
+        and bool(wanted.method.phases(wanted.row, wanted.scale))
+    )
 
 
 def prepared(benchmark: Benchmark, profile: Profile, holdout: bool = False) -> Benchmark:

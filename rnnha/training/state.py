@@ -41,7 +41,7 @@ def resume(checkpoint: Path, key: str, model, optimizer, schedule) -> list[dict]
 def read(path: Path, key: str) -> dict | None:
     """The state in a checkpoint with this key; None where there is none.
 
-    A damaged one is named, taken away, and counts as none: the training begins the phase again.
+    A damaged one is named and counts as none: the training begins the phase again.
     """
     if not path.exists():
         return None
@@ -49,9 +49,10 @@ def read(path: Path, key: str) -> dict | None:
         state = torch.load(path, map_location="cpu", weights_only=True)
         if not isinstance(state, dict) or not PARTS <= state.keys():
             raise ValueError("it is no state of a training")
+    except (OSError, MemoryError):
+        raise  # the disk's or the machine's fault: the file may be whole
     except Exception as error:  # a damaged pickle can raise anything
         reason = str(error).partition("\n")[0][:200]
         print(f"{path}: damaged, and not used ({reason})", file=sys.stderr)
-        path.unlink(missing_ok=True)
         return None
     return state if state["key"] == key else None

@@ -216,7 +216,8 @@ def test_a_kernel_that_dies_is_an_error_that_names_the_notebook(write, tmp_path)
     path = write("import os; os._exit(3)")
     with pytest.raises(NotebookError, match="nb.ipynb stopped: .*died"):
         execute(path, tmp_path / "out" / "nb.ipynb")
-    assert not list((tmp_path / "out").glob("*.ipynb"))
+    # what it had said until then is kept, under the name of what failed
+    assert [p.name for p in (tmp_path / "out").glob("*.ipynb")] == ["nb.failed.ipynb"]
 
 
 def test_an_out_that_is_a_folder_is_refused_before_the_notebook_runs(write, tmp_path):

@@ -65,12 +65,14 @@ def test_a_coarse_head_needs_labels_on_half_of_the_training_images(tiny, tmp_pat
         ("rnn-ha", 31, False),
         ("rnn-ha", 32, True),
         ("identity-only", 0, True),
+        ("identity-only", 31, False),
+        ("identity-only", 32, True),
     ):
         benchmark = load(own(tiny, tmp_path, label(count)))
         row = runs.experiments.row(slug)
         wanted = runs.Run(row, runs.profiles.profile("rendered"), benchmark, 0)
         if fits:
-            runs._expect_trainable(wanted)
+            runs.expect_trainable(wanted)
         else:
             with pytest.raises(DataError, match=f"{count} of 64"):
-                runs._expect_trainable(wanted)
+                runs.expect_trainable(wanted)
