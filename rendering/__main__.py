@@ -4,9 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from rendering.plan import RECIPES
 from rnnha import paths
-
-SETS = ("rendered-veri", "rendered-vehicleid")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,13 +31,14 @@ def _parser() -> argparse.ArgumentParser:
         description="Render a set, or one image of it, anew (needs mitsuba).",
         epilog="Example:  python -m rendering rendered-veri --vehicle 12 --shot 3",
     )
-    parser.add_argument("set", choices=SETS)
+    parser.add_argument("set", choices=RECIPES)
     parser.add_argument("--out", type=Path, help="folder to write into (build/render/SET)")
     parser.add_argument("--vehicle", type=int, help="only this vehicle")
     parser.add_argument("--shot", type=int, help="only this image of the vehicle, counted from 0")
     parser.add_argument("--limit", type=int, help="only so many images, spread over the set")
     parser.add_argument("--workers", type=int, help="processes side by side (one a core)")
     parser.add_argument("--audit", action="store_true", help="can it be solved without the cues?")
+    parser.add_argument("--seen", type=int, metavar="N", help="are the cues of N shots visible?")
     return parser
 
 
@@ -49,6 +49,11 @@ def _render(options: argparse.Namespace) -> None:
         target = paths.RESULTS / "data_audit.csv"
         table = audit.audit(options.set, paths.DATA / options.set, target)
         print(table.to_string(index=False))
+        return
+    if options.seen:
+        from rendering.seen import seen, told
+
+        print(told(seen(options.set, options.seen)))
         return
     out = options.out or paths.ROOT / "build" / "render" / options.set
     vehicles = None if options.vehicle is None else [options.vehicle]

@@ -3,14 +3,14 @@
 import tarfile
 from pathlib import Path
 
-from rendering.plan import VERSION
+from rendering.plan import recipe
 from rnnha.data.archives import SUMS, read_sums
 from rnnha.paths import DATA, atomic, sha256
 
 
 def archive_name(name: str) -> str:
     """File name of a set's archive."""
-    return f"{name}-v{VERSION}.tar"
+    return f"{name}-v{recipe(name).version}.tar"
 
 
 def pack(name: str, data: Path = DATA) -> Path:

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
 
-from rendering import fittings
+from rendering import fittings, panels
 from rendering.materials import gloss, matte, paint
 from rendering.mesh import Sheet, blob, box, box_field, carve, lift, place, tube
 from rendering.surface import Anchor, anchor, surface
@@ -381,7 +381,7 @@ def bumper_patch(model, paint_name, w):
     return [(rectangle(model, at, w["width"], w["height"], 0.03), colored(w["color"]))]
 
 
-DRAW = {
+SMALL = {
     "windshield sticker": windshield_sticker,
     "dashboard object": dashboard_object,
     "ornament": ornament,
@@ -398,4 +398,5 @@ DRAW = {
     "mirror cover": mirror_cover,
     "bumper patch": bumper_patch,
 }
-KINDS = tuple(DRAW)
+KINDS = tuple(SMALL)  # of set version 1
+DRAW = SMALL | panels.DRAW

@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 
 from rendering import labels
 from rendering.archive import pack
-from rendering.plan import generator, light, models, passage, plan, vehicles
+from rendering.plan import generator, light, models, passage, plan, recipe, vehicles
 from rnnha.paths import atomic
 
 __all__ = ["pack", "plan", "render", "render_one"]
@@ -83,7 +83,7 @@ def render_one(name: str, vehicle_id: int, shot: int, cues=None, masks: bool = T
 
 def image_path(name: str, chosen) -> Path:
     """Path of a shot's image inside the set's folder."""
-    if name == "rendered-veri":
+    if recipe(name).layout == "veri":
         part = "image_train" if chosen.split == "train" else "image_test"
         return Path("VeRi", part, chosen.image)
     return Path("VehicleID_V1.0", "image", chosen.image)
@@ -174,7 +174,7 @@ def render(
     with tqdm(total=len(shots), initial=done, unit="image", desc=name, disable=not progress) as bar:
         if jobs:
             _run(name, out, jobs, workers or os.cpu_count() or 1, bar)
-    if name == "rendered-veri":
+    if recipe(name).layout == "veri":
         _copy_queries(shots, out)
     labels.write(name, shots, out)
     return out

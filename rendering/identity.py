@@ -1,6 +1,6 @@
 """Which vehicles exist: their model, their paint and the cues that tell them apart."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,13 +31,18 @@ class Vehicle:
 
 
 def fleet(
-    models: tuple[Model, ...], vehicles_per_model: Mapping[str, int] | int, seed: int
+    models: tuple[Model, ...],
+    vehicles_per_model: Mapping[str, int] | int,
+    seed: int,
+    draw: Callable[[Model, str, np.random.Generator], tuple[Cue, ...]] | None = None,
 ) -> tuple[Vehicle, ...]:
     """The vehicles of a set, ids from 1 in the order of the models.
 
-    Each is drawn by a generator of its own, keyed by (seed, index). A set of cues that another
-    vehicle of the same model and paint already has is drawn again.
+    Each is drawn by a generator of its own, keyed by (seed, index). Cues that another vehicle of
+    the same model and paint already has on some side are drawn again, see `looks`. draw: the cues
+    of a vehicle; None: `draw_cues`.
     """
+    draw = draw or draw_cues
     vehicles: list[Vehicle] = []
     seen = set()
     for model in models:
@@ -51,12 +56,25 @@ def fleet(
             others = [name for name in PAINTS if name != model.paint]
             other = others[rng.integers(len(others))]
             paint = other if k % SHARE == SHARE - 1 else model.paint
-            cues = draw_cues(model, paint, rng)
-            while (model.name, paint, cues) in seen:
-                cues = draw_cues(model, paint, rng)
-            seen.add((model.name, paint, cues))
+            cues = draw(model, paint, rng)
+            while seen & (own := {(model.name, paint, look) for look in looks(cues)}):
+                cues = draw(model, paint, rng)
+            seen |= own
             vehicles.append(Vehicle(len(vehicles) + 1, model.name, paint, cues))
     return tuple(vehicles)
+
+
+def looks(cues: tuple[Cue, ...]) -> set[tuple]:
+    """What no other vehicle of the same model and paint may have: the cues of each side, where
+    they say by `faces` which sides they are on (version 2), else all of them together."""
+    faces = {face for cue in cues for face in dict(cue.where).get("faces", ())}
+    if not faces:
+        return {cues}
+    seen = [(dict(cue.where), cue.kind) for cue in cues]
+    return {
+        (face, *sorted((kind, w["colors"]) for w, kind in seen if face in w["faces"]))
+        for face in faces
+    }
 
 
 def draw_cues(model: Model, paint: str, rng: np.random.Generator) -> tuple[Cue, ...]:

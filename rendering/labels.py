@@ -40,7 +40,7 @@ SIDE_CAR = (
 
 def write(name: str, shots: pd.DataFrame, folder: Path) -> None:
     """Write all label files and the side-car for `shots` (rows of `plan.plan`) below `folder`."""
-    if name == "rendered-veri":
+    if plan.recipe(name).layout == "veri":
         files = _veri(shots)
     else:
         files = _vehicleid(name, shots)
