@@ -8,7 +8,7 @@ vehicles of one model and paint differ on every side by the kinds of their cues 
 import numpy as np
 
 from rendering.identity import Cue
-from rendering.materials import PAINTS
+from rendering.materials import BOARDS, PAINTS
 from rendering.panels import COLORS, has_bonnet
 from rendering.templates import Model
 
@@ -19,7 +19,10 @@ LOYALTY = 0.85  # share of colours that are one of the vehicle's two accents
 def draw_cues(model: Model, paint: str, rng: np.random.Generator) -> tuple[Cue, ...]:
     """Six to nine cues: two on the front, two on the rear, one or two on each side, often one
     above."""
-    free = [name for name in COLORS if contrast(COLORS[name], PAINTS[paint][0]) >= CONTRAST]
+    grounds = [PAINTS[paint][0]]
+    if model.load and model.load.kind in BOARDS:
+        grounds.append(BOARDS[model.load.kind])
+    free = [n for n in COLORS if all(contrast(COLORS[n], g) >= CONTRAST for g in grounds)]
     accents = [free[i] for i in rng.choice(len(free), 2, replace=False)]
 
     def colors(count: int) -> tuple[str, ...]:

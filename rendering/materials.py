@@ -53,6 +53,7 @@ def pane(opacity: float, sheen: float) -> dict:
     return {"type": "mask", "opacity": opacity, "bsdf": mirror}
 
 
+BOARDS = {"box": (0.66, 0.66, 0.64), "flat": (0.12, 0.12, 0.125)}  # of loads, whatever the paint
 MATERIALS = {
     "glass": pane(0.4, 0.30),
     "privacy": pane(0.85, 0.06),
@@ -74,7 +75,7 @@ MATERIALS = {
     "rim": gloss((0.50, 0.51, 0.52), 0.28, metallic=0.75),
     "rimdark": gloss((0.16, 0.16, 0.17), 0.35, metallic=0.6),
     "plate": gloss((0.02, 0.07, 0.30), 0.4),
-    "cargo": gloss((0.66, 0.66, 0.64), 0.45),
+    "cargo": gloss(BOARDS["box"], 0.45),
     "darkblue": gloss((0.015, 0.04, 0.14), 0.3, coat=0.6),
-    "steel": gloss((0.12, 0.12, 0.125), 0.55, metallic=0.2),
+    "steel": gloss(BOARDS["flat"], 0.55, metallic=0.2),
 }
