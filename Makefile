@@ -134,7 +134,7 @@ test: $(READY) ## all tests, the smoke run among them
 lint: $(READY) ## ruff, the rooms' order of imports, and no outputs in notebooks (make strip)
 	@"$(PYTHON)" -m ruff check .
 	@"$(PYTHON)" -m ruff format --check .
-	@"$(PYTHON)" -m importlinter.cli lint
+	@"$(PYTHON)" -c "from importlinter.cli import lint_imports_command as lint; lint()"
 	@$(STRIP) --verify notebooks/*.ipynb
 
 strip: $(READY) ## take outputs and execution marks out of the notebooks

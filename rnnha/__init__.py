@@ -7,7 +7,8 @@ The door for Python; each function imports what it needs when it is called.
     benchmark = load("rendered-veri")            # images, labels and how they are scored
     seen = embed(benchmark)                      # by the shipped checkpoint, or your own
     print(score(seen).to_string(index=False))    # mAP and top-k by the set's protocols
-    attention(seen, seen.images.index[0])        # one image, and where the fine step looks
+    picture = attention(seen, seen.images.index[0])   # where the fine step looks
+    picture.savefig("attention.png")
 """
 
 from pathlib import Path

@@ -107,14 +107,15 @@ def search(options: Namespace) -> None:
 
 
 def compare(options: Namespace) -> None:
+    from rnnha.figures import pair as figure
     from rnnha.runs.compare import CHECKPOINT, compare
 
+    if options.figure:
+        figure.expect_format(options.figure)
     pair = compare(*options.images, options.checkpoint or CHECKPOINT)
     print(pair.text)
     if options.figure:
-        from rnnha.figures.pair import save
-
-        save(pair, options.figure)
+        figure.save(pair, options.figure)
         print(options.figure)
 
 

@@ -191,11 +191,16 @@ STAGES0 = (
 
 
 def row(slug: str) -> Row:
-    """The row of this slug; KeyError with all valid slugs for an unknown one."""
+    """The row of this slug; KeyError with all that can be run for an unknown one."""
     known = {r.slug: r for r in (*ROWS, *VARIANTS, *STAGES0)}
     if slug not in known:
-        raise KeyError(f"unknown experiment {slug!r}; known: {', '.join(known)}")
+        raise KeyError(f"unknown experiment {slug!r}; known: {', '.join(runnable())}")
     return known[slug]
+
+
+def runnable() -> list[str]:
+    """The slugs of all rows that are built."""
+    return [r.slug for r in (*ROWS, *VARIANTS, *STAGES0) if r.method]
 
 
 def rows_of(poster: str) -> list[Row]:

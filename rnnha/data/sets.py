@@ -106,7 +106,7 @@ SETS = {
             "Vehicle-Re-ID-Dataset",
             "photographs",
             photographs,
-            "it is free: git clone "
+            "It is free: git clone "
             "https://github.com/Khoa-Nguyen-Truong/Vehicle-Re-ID-Dataset {folder}",
         ),
         DataSet(

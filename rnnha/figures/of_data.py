@@ -97,7 +97,10 @@ def one_vehicle(benchmark: Benchmark, seed: int = 0, limit: int = 12) -> Figure:
 def masked(benchmark: Benchmark, names: Sequence[str]) -> Figure:
     """Test images of a rendered set, each above its cue mask and its vehicle mask."""
     images = test_table(benchmark).loc[list(names)]
-    pictures, titles = [pixels(p) for p in images["path"]], [f"{v}" for v in images["vehicle_id"]]
+    pictures, titles = (
+        [pixels(p) for p in images["path"]],
+        [f"vehicle {v}" for v in images["vehicle_id"]],
+    )
     originals = list(pictures)
     for kind in ("cues", "vehicle"):
         for path, original in zip(images["path"], originals, strict=True):
@@ -158,6 +161,16 @@ def nearest(outcome: Outcome, name: str, by: str, count: int = 5) -> Figure:
         found["right"],
         captions,
         f"nearest by {by}, {outcome.title}",
+    )
+
+
+def verdict(agreement: pd.DataFrame) -> str:
+    """Whether the fine step finds the vehicle more often than the coarse one, by `agreement`."""
+    fine, coarse = (agreement.loc[by, "same vehicle"] for by in ("o2", "o1"))
+    finds = "finds" if fine > coarse else "does not find"
+    return (
+        f"Here o2 {finds} the right vehicle first more often than o1: "
+        f"{fine:.1f} against {coarse:.1f} percent of these queries."
     )
 
 

@@ -14,7 +14,7 @@ from rnnha.data.manifest import names_of
 from rnnha.data.subset import test_images
 from rnnha.experiments import row
 from rnnha.figures import plots
-from rnnha.paths import atomic
+from rnnha.paths import REFERENCE, atomic
 from rnnha.runs.folder import finished
 from rnnha.runs.results import Results, history, table_rows, vehicles
 from rnnha.scoring import ranking
@@ -33,25 +33,24 @@ def drawn(results: Results) -> dict[str, Figure]:
     That of the embeddings needs those of a run, which are local: from the committed reference it
     is left out.
     """
-    made = {
-        "cmc": cmc,
-        "training": training,
-        "types": types,
-        "differences": forest,
-        "embeddings": embeddings,
-    }
-    figures = {name: make(results) for name, make in made.items()}
+    figures = {name: make(results) for name, make in MADE.items()}
     return {name: figure for name, figure in figures.items() if figure is not None}
 
 
 def figures(results: Results, folder: Path) -> list[Path]:
     """Save `drawn` as <dataset>-<name>.png; return their paths.
 
-    Equal results give equal bytes under one matplotlib version.
+    Those that these runs do not allow go: they would be of others. Only that of the embeddings
+    stays for the reference, which does not keep any. Equal results give equal bytes under one
+    matplotlib version.
     """
+    made = drawn(results)
+    kept = {"embeddings"} if results.source == REFERENCE else set()
+    for name in MADE.keys() - made.keys() - kept:
+        (Path(folder) / f"{results.dataset}-{name}.png").unlink(missing_ok=True)
     return [
         save(figure, Path(folder) / f"{results.dataset}-{name}.png")
-        for name, figure in drawn(results).items()
+        for name, figure in made.items()
     ]
 
 
@@ -143,7 +142,7 @@ def forest(results: Results) -> Figure | None:
             pair = f"{row(d.subject).title} minus {row(d.minus).title}"
             rows.append(
                 {
-                    "label": f"{pair}, {d.protocol}{size}",
+                    "label": f"{pair}{size}{d.protocol.removeprefix(poster.protocol)}",
                     "difference": d.value,
                     "ci_low": d.low,
                     "ci_high": d.high,
@@ -157,7 +156,7 @@ def forest(results: Results) -> Figure | None:
     )
     title = _title(
         results,
-        f"differences between rows,\n{label(poster.metrics[0])} ({kind})",
+        f"differences between rows,\n{label(poster.metrics[0])}, {poster.protocol} ({kind})",
     )
     return plots.forest(pd.DataFrame(rows), title) if rows else None
 
@@ -224,3 +223,12 @@ def image_labels(dataset: str) -> pd.DataFrame | None:
     if found.side_car is None:
         return labels
     return labels.drop(columns="model").merge(found.side_car[["image", "model"]], on="image")
+
+
+MADE = {
+    "cmc": cmc,
+    "training": training,
+    "types": types,
+    "differences": forest,
+    "embeddings": embeddings,
+}

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 
 from rnnha.figures import plots
@@ -13,6 +14,13 @@ def figure(pair: Pair) -> Figure:
     """Both pictures with their attention maps."""
     (a, b), (map_a, map_b) = pair.images, pair.attention
     return plots.pair_figure(a, map_a, b, map_b, pair.text)
+
+
+def expect_format(path: Path) -> None:
+    """Raise ValueError unless the suffix is of a format that a figure can be saved in."""
+    known = FigureCanvasBase.filetypes
+    if path.suffix.lower().lstrip(".") not in known:
+        raise ValueError(f"{path}: no format of figures; known: .{', .'.join(sorted(known))}")
 
 
 def save(pair: Pair, path: Path) -> None:

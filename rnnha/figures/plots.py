@@ -189,7 +189,9 @@ def forest(differences: pd.DataFrame, title: str) -> Figure:
                 xerr=[[row.difference - row.ci_low], [row.ci_high - row.difference]],
             )
             ax.annotate(
-                f"{row.difference:+.1f} [{row.ci_low:+.1f}, {row.ci_high:+.1f}]",
+                "{:+.1f} [{:+.1f}, {:+.1f}]".format(
+                    *(round(v, 1) + 0.0 for v in (row.difference, row.ci_low, row.ci_high))
+                ),
                 (1.01, y),
                 xycoords=("axes fraction", "data"),
                 va="center",
@@ -201,7 +203,7 @@ def forest(differences: pd.DataFrame, title: str) -> Figure:
         for text, primary in zip(ax.get_yticklabels(), differences["primary"], strict=True):
             text.set_fontweight("bold" if primary else "normal")
         ax.set_ylim(len(differences) - 0.4, -0.6)
-        ax.set(xlabel="difference, percentage points, with 95 % interval over test vehicles")
+        ax.set(xlabel="percentage points, 95 % interval")
         figure.suptitle(title)
     return figure
 
@@ -373,7 +375,7 @@ def pair_figure(
 ) -> Figure:
     """Two pictures side by side, their attention maps below, and what the comparison says."""
     with _style(grid=False):
-        figure = Drawing(figsize=(6.4, 6.9), layout="constrained")
+        figure = Drawing(figsize=(8, 7.4), layout="constrained")
         grid = figure.subplots(2, 2)
         for column, image, heat in ((0, image_a, map_a), (1, image_b, map_b)):
             _show(grid[0, column], image)
@@ -381,7 +383,7 @@ def pair_figure(
             grid[0, column].set_title("AB"[column])
         grid[0, 0].set_ylabel("image")
         grid[1, 0].set_ylabel("attention")
-        figure.suptitle(text, fontsize=12)
+        figure.suptitle(text, fontsize=10)
     return figure
 
 

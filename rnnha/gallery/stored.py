@@ -56,7 +56,7 @@ class Report:
         lines = [f"{self.kind} index of {self.count:,} embeddings of width {self.width:,}"]
         if self.kind == "ivf-pq":
             lines += [
-                f"{self.lists:,} lists (4 sqrt(N), at most one to 39 images)",
+                f"{self.lists:,} lists (4 sqrt(N), but 39 images or more to a list)",
                 f"{self.code_bytes} bytes a code ({4 * self.width / self.code_bytes:.0f} times "
                 f"less than float32; one for {self.width // self.code_bytes} numbers), 8 an id",
                 f"trained on {self.trained_on:,} of the images, drawn with seed {self.seed}",

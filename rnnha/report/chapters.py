@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rnnha import methods, paths
-from rnnha.data.sets import SETS, known
+from rnnha.data.sets import known
 from rnnha.experiments import ROWS, STAGES0, VARIANTS, row
 from rnnha.runs import folder
 from rnnha.runs.plan import Target
@@ -34,8 +34,8 @@ def chapters(wanted: Sequence[Target], datasets: Sequence[str]) -> dict[str, dic
     source = {"source": "runs"} if wanted else {}
     found: dict[str, dict[str, object]] = {}
     shown = [(d, s) for d, slug, s in wanted if slug == SUBJECT]
-    # The lesson needs to know model and paint, which rendered sets tell.
-    if lesson := next((d for d, _ in shown if SETS[d].synthetic), None):
+    # The lesson has the shipped network, and needs model and paint, which rendered sets tell.
+    if lesson := next((r.name for r in records if r.synthetic), None):
         found[LESSON] = {"dataset": lesson}
     if records:
         found[DATA] = {"dataset": records[0].name}

@@ -15,7 +15,8 @@ from rnnha.tables import build, readme, released
 def rebuild(source: Path, results_root: Path) -> list[Path]:
     """Tables (`tables/`) and figures (`figures/`) of every data set; return their paths.
 
-    The rendered sets' tables are always written; those of the real sets where runs exist.
+    The rendered sets' tables are always written; those of the real sets where runs exist. What
+    lies there of other runs, and cannot be made of these, goes.
     """
     tables, own = Path(results_root) / "tables", results_root == paths.RESULTS
     if own:
@@ -26,10 +27,11 @@ def rebuild(source: Path, results_root: Path) -> list[Path]:
         ran = any(folder.finished(source, dataset, slug) for slug, _, _ in results.rows)
         if ran or results.data_set.synthetic:
             written += build.write(build.build(results), tables)
-        if ran:
-            written += figures(results, Path(results_root) / "figures")
+        written += figures(results, Path(results_root) / "figures")
         if any(folder.finished(source, dataset, v.slug) for v in VARIANTS):
             written += released.write(results, tables)
+        else:
+            released.remove(dataset, tables)
     if own and source == folder.own():
         mark_tables(of_runs=True)
     elif source == paths.REFERENCE and results_root == paths.ROOT / "results":

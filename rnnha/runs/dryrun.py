@@ -87,7 +87,7 @@ def plan(
     for dataset in dict.fromkeys(dataset for dataset, _ in seeds):
         counts, absent = _counts(dataset, size)
         missing += [str(absent)] if absent else []
-        yield f"{dataset}, profile {size.name}: {_told(counts, absent)}"
+        yield f"{dataset}, profile {size.name}: {_told(counts, absent)}; steps and hours of one run"
         for row in (row for where, row in seeds if where == dataset):
             runs = seeds[dataset, row]
             if not _trains(row, size):

@@ -101,7 +101,7 @@ def plan(
     yield (
         f"Plan: {len(left)} of {len(targets)} runs are left; minutes by a training step timed now\n"
         f"{summary.to_string(float_format='%.1f')}\n"
-        f"About {frame.minutes.sum() / jobs:.0f} minutes with {jobs} runs side by side."
+        f"In all {frame.minutes.sum() / jobs:.1f} minutes with {jobs} runs side by side."
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 
-from rnnha import experiments, profiles
+from rnnha import experiments, paths, profiles
 from rnnha.data import sets
 from rnnha.data.manifest import Benchmark
 from rnnha.profiles import Profile
@@ -35,7 +35,10 @@ def state(dataset: str, slug: str, seed: int, profile: Profile) -> str:
     if not changed:
         return "complete"
     again = f"make reproduce FORCE=1 DATASETS={dataset} ROWS={slug} SEEDS={seed}"
-    return f"stale: {' and '.join(changed)} changed since ({again} PROFILE={profile.name})"
+    again += f" PROFILE={profile.name}"
+    if paths.RESULTS != paths.ROOT / "results":
+        again += f" RNNHA_RESULTS={paths.RESULTS}"
+    return f"stale: {' and '.join(changed)} changed since ({again})"
 
 
 @cache

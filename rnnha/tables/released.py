@@ -92,10 +92,20 @@ def write(results: Results, folder: Path) -> list[Path]:
     }
     written = []
     for kind, content in text.items():
-        written.append(Path(folder) / f"{results.dataset}-released.{kind}")
+        written.append(Path(folder) / _name(results.dataset, kind))
         with atomic(written[-1]) as temporary:
             temporary.write_text(content, encoding="utf-8", newline="\n")
     return written
+
+
+def remove(dataset: str, folder: Path) -> None:
+    """Take away what `write` wrote of other runs."""
+    for kind in ("csv", "md"):
+        (Path(folder) / _name(dataset, kind)).unlink(missing_ok=True)
+
+
+def _name(dataset: str, kind: str) -> str:
+    return f"{dataset}-released.{kind}"
 
 
 def page(data_set: DataSet, frame: pd.DataFrame) -> str:

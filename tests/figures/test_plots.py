@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import colormaps
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import same_color
+from matplotlib.text import Text
 
 from rnnha.figures import plots
 
@@ -92,6 +94,17 @@ def test_pair_figure_shows_both_images_both_maps_and_the_text():
     assert len(pictures(figure)) == 4 and figure.get_suptitle() == "similarity 0.8"
 
 
+def test_what_a_comparison_says_fits_into_its_figure():
+    said = "more alike than 100% of the 1,234,567 pairs of two vehicles of one model and paint, and"
+    tall = np.zeros((300, 100, 3), np.uint8)
+    figure = plots.pair_figure(tall, CORNER, tall, CORNER, f"{said}\n{said}\n{said}\n{said}")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    box = figure.findobj(lambda a: isinstance(a, Text) and a.get_text().startswith(said))[0]
+    extent = box.get_window_extent(canvas.get_renderer())
+    assert 0 <= extent.x0 and extent.x1 <= figure.bbox.width and extent.y1 <= figure.bbox.height
+
+
 def test_cmc_curves_draw_the_given_values():
     figure = plots.cmc_curves(
         {"one": np.array([50.0, 75.0]), "two": np.array([20.0, 30.0])}, "t", dashed=["two"]
@@ -106,7 +119,7 @@ def test_forest_draws_intervals_where_they_are_and_marks_the_primary_one():
     rows = pd.DataFrame(
         {
             "label": ["a", "b"],
-            "difference": [1.0, -2.0],
+            "difference": [1.0, -0.04],
             "ci_low": [0.5, -4.0],
             "ci_high": [2.0, 0.0],
             "primary": [True, False],
@@ -117,6 +130,7 @@ def test_forest_draws_intervals_where_they_are_and_marks_the_primary_one():
     assert ends == [[0.5, 2.0], [-4.0, 0.0]]
     weights = [t.get_fontweight() for t in ax.get_yticklabels()]
     assert weights == ["bold", "normal"] and ax.texts[0].get_text() == "+1.0 [+0.5, +2.0]"
+    assert ax.texts[1].get_text() == "+0.0 [-4.0, +0.0]"
 
 
 def test_training_curves_average_over_seeds_and_leave_out_heads_that_are_not_trained():

@@ -23,7 +23,7 @@ STARTED = {
     "ruff": ("Makefile", "-m ruff"),
     "nbstripout": ("Makefile", "-m nbstripout"),
     "ipykernel": ("rnnha/report/execute.py", 'kernel_name="python3"'),
-    "import-linter": ("Makefile", "-m importlinter"),
+    "import-linter": ("Makefile", "from importlinter.cli"),
 }
 # Imported by the package, but installed only where images are rendered anew, or a large gallery is
 # indexed: module -> distribution.

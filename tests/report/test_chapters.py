@@ -119,8 +119,9 @@ def test_real_sets_have_no_lesson_that_needs_model_and_paint():
     assert both["05_attention_maps"]["dataset"] == both["03_table_veri"]["dataset"] == "veri"
 
 
-def test_without_rnn_ha_there_is_no_lesson_and_there_are_no_maps():
+def test_without_rnn_ha_there_is_the_lesson_of_the_shipped_network_and_there_are_no_maps():
     assert left.chapters([(VERI, "rnn-h", 0)], [VERI]).keys() == {
+        "00_coarse_to_fine",
         "01_explore_data",
         "03_table_veri",
     }
@@ -133,6 +134,7 @@ def test_a_set_that_the_poster_has_not_has_no_table():
 
 def test_without_runs_the_tables_are_those_of_the_reference():
     assert left.chapters([], [VERI]) == {
+        "00_coarse_to_fine": {"dataset": VERI},
         "01_explore_data": {"dataset": VERI},
         "03_table_veri": {"dataset": VERI},
     }

@@ -10,6 +10,7 @@ from PIL import Image
 from scipy.stats import mannwhitneyu
 
 from rnnha import experiments, profiles
+from rnnha.cli import main
 from rnnha.figures import pair as pair_figure
 from rnnha.files import DataError
 from rnnha.images.batches import normalise
@@ -85,6 +86,14 @@ def test_the_figure_holds_both_pictures_and_maps(tmp_path, files):
     assert len(shown) == 4
     pair_figure.save(pair, tmp_path / "pair.png")
     assert Image.open(tmp_path / "pair.png").width > 400
+
+
+@pytest.mark.parametrize("name", ["pair", "pair.jpgg"])
+def test_a_figure_of_no_known_format_is_refused_first(tmp_path, files, name, capsys):
+    out = tmp_path / name
+    assert main(["compare", *map(str, files[:2]), "--figure", str(out)]) == 1
+    said = capsys.readouterr()
+    assert str(out) in said.err and ".png" in said.err.replace(", ", " .") and not said.out
 
 
 def test_what_cannot_be_compared_is_named(tmp_path, files):

@@ -333,6 +333,20 @@ def test_everything_is_written_for_the_rendered_sets_and_for_real_ones_with_runs
     assert all(p.exists() for p in written)
 
 
+def test_what_was_made_of_other_runs_goes(tmp_path):
+    write_run(tmp_path, "rendered-veri", "oracle-model", 0, queries(SEED0))
+    tables, figures = tmp_path / "out/tables", tmp_path / "out/figures"
+    tables.mkdir(parents=True), figures.mkdir()
+    of_others = [tables / f"rendered-veri-released.{kind}" for kind in ("csv", "md")]
+    of_others += [figures / "rendered-veri-training.png", figures / "rendered-vehicleid-cmc.png"]
+    of_others += [figures / "rendered-veri-embeddings.png"]
+    for file in (*of_others, own := figures / "own-drawing.png"):
+        file.write_text("of the reference")
+    written = rebuild(tmp_path, tmp_path / "out")
+    assert not any(file.exists() for file in of_others)
+    assert own.exists() and figures / "rendered-veri-cmc.png" in written
+
+
 def test_tables_and_figures_need_no_torch():
     code = "import sys, rnnha.report, rnnha.figures; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

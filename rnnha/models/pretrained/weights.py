@@ -139,7 +139,8 @@ def find_weights(name: str) -> Path:
             reason = f"could not be downloaded ({error})"
     raise FileNotFoundError(
         f"{original} {reason}. It was published at {url}; any copy will do, its layers are "
-        "checked. Put it at that place or run: rnnha weights import FILE. Or train from scratch."
+        "checked. Put it at that place or run: rnnha weights import FILE. Or train from scratch, "
+        "by --profile paper-scratch."
     )
 
 
