@@ -310,7 +310,7 @@ def main() -> None:
             tell(outcome)
             tell(interrupted(folder, expected, seconds, rng))
             tell(at_once(folder, expected))
-            for where, megabytes in (("results", 1), ("results", 3), ("data", 2)):
+            for where, megabytes in (("results", 1), ("results", 2), ("data", 2)):
                 tell(full(folder, megabytes, where, expected))
                 shutil.rmtree(folder / f"small-{where}", ignore_errors=True)
                 shutil.rmtree(folder / f"other-{where}", ignore_errors=True)
