@@ -57,16 +57,18 @@ def _render(options: argparse.Namespace) -> None:
         return
     out = options.out or paths.ROOT / "build" / "render" / options.set
     vehicles = None if options.vehicle is None else [options.vehicle]
-    print(
-        dataset.render(
-            options.set,
-            out,
-            vehicles=vehicles,
-            shot=options.shot,
-            limit=options.limit,
-            workers=options.workers,
-        )
+    folder = dataset.render(
+        options.set,
+        out,
+        vehicles=vehicles,
+        shot=options.shot,
+        limit=options.limit,
+        workers=options.workers,
     )
+    shots = dataset.plan(options.set)
+    asked = shots[(shots.vehicle_id == options.vehicle) & (shots["shot"] == options.shot)]
+    images = [folder / dataset.image_path(options.set, shot) for shot in asked.itertuples()]
+    print(*(images or [folder]))
 
 
 if __name__ == "__main__":
