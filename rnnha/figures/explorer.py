@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from rnnha import experiments
 from rnnha.data.sets import SETS
-from rnnha.figures import plots
+from rnnha.figures import maps, plots
 from rnnha.images.decode import pixels
 from rnnha.runs.outcome import Outcome, finished, of_run
 
@@ -29,7 +29,7 @@ def grid(run: Outcome, names: list[str], strength: float = 0.5) -> Figure:
         raise ValueError(f"{run.title} has no attention maps")
     places = [run.position(name) for name in names]
     rows = run.images.iloc[places]
-    return plots.attention_grid(
+    return maps.attention_grid(
         [pixels(path) for path in rows["path"]],
         run.maps["attention"][places],
         f"Where step 2 looks: {run.title}, {run.benchmark.name}",
@@ -56,9 +56,9 @@ def closely(run: Outcome, image_name: str, strength: float = 0.5) -> Figure:
     image, mask = pixels(row["path"]), run.cue_mask(image_name)
     top = {f"vehicle {row['vehicle_id']}\n{_seen_by(row)}": image}
     for title, heat in run.views(image_name).items():
-        top[title] = plots.overlay(image, heat, strength)
+        top[title] = maps.overlay(image, heat, strength)
     if mask is not None:
-        top["cue mask"] = plots.mask_overlay(image, mask)
+        top["cue mask"] = maps.mask_overlay(image, mask)
     canvas = plots.Drawing(figsize=(2 * NEAREST, 5.2), dpi=80)
     canvas.subplots_adjust(left=0.02, right=0.98, bottom=0.02, top=0.84, wspace=0.06, hspace=0.35)
     axes = canvas.subplots(2, NEAREST)
@@ -71,7 +71,7 @@ def closely(run: Outcome, image_name: str, strength: float = 0.5) -> Figure:
     for rank, (ax, found) in enumerate(
         zip(axes[1], run.nearest(image_name).itertuples(), strict=False), start=1
     ):
-        sign, colour = ("✓", plots.RIGHT) if found.right else ("✗", plots.WRONG)
+        sign, colour = ("✓", maps.RIGHT) if found.right else ("✗", maps.WRONG)
         ax.set_axis_on()
         ax.imshow(pixels(found.path))
         ax.set(xticks=[], yticks=[])

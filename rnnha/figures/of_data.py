@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from rnnha.data.manifest import Benchmark
-from rnnha.figures import plots
+from rnnha.figures import maps
 from rnnha.images.decode import pixels, read_mask
 from rnnha.runs.outcome import Outcome, test_table
 
@@ -104,7 +104,7 @@ def masked(benchmark: Benchmark, names: Sequence[str]) -> Figure:
     originals = list(pictures)
     for kind in ("cues", "vehicle"):
         for path, original in zip(images["path"], originals, strict=True):
-            pictures.append(plots.mask_overlay(original, read_mask(benchmark.mask(path, kind))))
+            pictures.append(maps.mask_overlay(original, read_mask(benchmark.mask(path, kind))))
             titles.append(kind)
     return sheet(pictures, titles, f"{benchmark.name}: images and masks", columns=len(images))
 
@@ -155,7 +155,7 @@ def nearest(outcome: Outcome, name: str, by: str, count: int = 5) -> Figure:
     if "model" in found:
         captions = captions + "\n" + found["model"] + "\n" + found["paint"]
     query = pixels(outcome.images.loc[name, "path"])
-    return plots.retrieval_strip(
+    return maps.retrieval_strip(
         query,
         [pixels(p) for p in found["path"]],
         found["right"],

@@ -5,7 +5,7 @@ from pathlib import Path
 from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 
-from rnnha.figures import plots
+from rnnha.figures import maps
 from rnnha.paths import atomic
 from rnnha.runs.compare import Pair
 
@@ -13,7 +13,7 @@ from rnnha.runs.compare import Pair
 def figure(pair: Pair) -> Figure:
     """Both pictures with their attention maps."""
     (a, b), (map_a, map_b) = pair.images, pair.attention
-    return plots.pair_figure(a, map_a, b, map_b, pair.text)
+    return maps.pair_figure(a, map_a, b, map_b, pair.text)
 
 
 def expect_format(path: Path) -> None:

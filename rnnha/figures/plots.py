@@ -3,9 +3,6 @@
 Every function returns a matplotlib `Figure` without pyplot's state, so a notebook shows it once, as
 the last value of a cell, and a script saves it without a display. Colours are seaborn's
 colour-blind-safe palette; where colour says something (right or wrong), a sign says it too.
-
-Images are uint8 [H, W, 3]; attention and Grad-CAM maps are float [h, w] on the network's own grid,
-not negative, and are drawn bilinearly enlarged.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,10 +16,8 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from PIL import Image
 
 PALETTE = sns.color_palette("colorblind", 10)
-RIGHT, WRONG, CUE = PALETTE[2], PALETTE[3], PALETTE[3]
 GREY = "0.35"
 
 
@@ -36,7 +31,7 @@ class Drawing(Figure):
 
 
 @contextmanager
-def _style(grid: bool = True) -> Iterator[None]:
+def style(grid: bool = True) -> Iterator[None]:
     """Readable sizes for a page-wide figure, whatever style the caller has set."""
     style = sns.axes_style("whitegrid" if grid else "white")
     with mpl.rc_context({**style, **sns.plotting_context("notebook"), "figure.dpi": 110}):
@@ -54,9 +49,6 @@ def colours(names: Sequence[str]) -> Palette:
     return dict(zip(names, [*PALETTE, *darker, *lighter, *further], strict=False))
 
 
-# --- numbers ------------------------------------------------------------------------------------
-
-
 def cmc_curves(
     curves: dict[str, np.ndarray],
     title: str,
@@ -65,7 +57,7 @@ def cmc_curves(
 ) -> Figure:
     """CMC curves: `curves[name]` float [ranks], in percent; names in `dashed` are drawn dashed."""
     palette = palette or colours(list(curves))
-    with _style():
+    with style():
         figure = Drawing(figsize=(9.5, 5), layout="constrained")
         ax = figure.subplots()
         for name, values in curves.items():
@@ -104,7 +96,7 @@ def training_curves(history: pd.DataFrame, title: str, palette: Palette | None =
     palette = {name: (palette or colours(names))[name] for name in names}
     # Where a stage begins: the first step of each stage but the first.
     changes = sorted(history.groupby("stage")["step"].min())[1:]
-    with _style():
+    with style():
         figure = Drawing(figsize=(11, 7), layout="constrained")
         for ax, (column, label) in zip(
             figure.subplots(2, 2, sharex=True).flat, panels.items(), strict=True
@@ -142,7 +134,7 @@ def per_type(
     types, methods = list(values["type"].unique()), list(values["method"].unique())
     counts = values.groupby("type")["n_vehicles"].first()
     offsets = np.linspace(-0.32, 0.32, len(methods)) if len(methods) > 1 else np.zeros(1)
-    with _style():
+    with style():
         figure = Drawing(figsize=(max(7, 1.25 * len(types) + 2.5), 5), layout="constrained")
         ax = figure.subplots()
         palette = palette or colours(methods)
@@ -175,7 +167,7 @@ def forest(differences: pd.DataFrame, title: str) -> Figure:
     `differences`: columns label, difference, ci_low, ci_high (percentage points), primary (bool);
     drawn from top to bottom in the order given.
     """
-    with _style():
+    with style():
         figure = Drawing(figsize=(11, 1.6 + 0.42 * len(differences)), layout="constrained")
         ax = figure.subplots()
         for y, row in enumerate(differences.itertuples()):
@@ -218,7 +210,7 @@ def embedding_maps(
     too many for a legend.
     """
     model, vehicle = np.asarray(model), np.asarray(vehicle)
-    with _style(grid=False):
+    with style(grid=False):
         figure = Drawing(figsize=(11, 5 * len(planes) + 0.6), layout="constrained")
         grid = figure.subplots(len(planes), 2, squeeze=False)
         for axes, (name, points) in zip(grid, planes.items(), strict=True):
@@ -252,150 +244,3 @@ def _scatter(ax: Axes, points: np.ndarray, labels: np.ndarray) -> None:
 
 def _legend_beside(ax: Axes) -> None:
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0, frameon=False)
-
-
-# --- pictures -----------------------------------------------------------------------------------
-
-
-def overlay(image: np.ndarray, heat: np.ndarray, strength: float = 0.75) -> np.ndarray:
-    """Lay a map over an image: (1 - s·t) · image + s·t · colour(t).
-
-    image uint8 [H, W, 3], heat float [h, w] ≥ 0 of any size, strength s in [0, 1]; returns uint8
-    [H, W, 3]. t = heat / its maximum, or / twice its mean where that is more: two maps compare in
-    shape, not in height, and a uniform one covers all alike at half the scale, t = 1/2. Where
-    the map is 0 the image stays as it is. Raises ValueError for other shapes or values.
-    """
-    _check_image(image)
-    heat = np.asarray(heat, dtype=np.float32)
-    if heat.ndim != 2 or not np.isfinite(heat).all() or (heat < 0).any():
-        raise ValueError(f"a map must be finite, not negative and [h, w]; found {heat.shape}")
-    if not 0 <= strength <= 1:
-        raise ValueError(f"strength must lie in [0, 1]; found {strength}")
-    height, width = image.shape[:2]
-    large = np.asarray(Image.fromarray(heat).resize((width, height), Image.Resampling.BILINEAR))
-    top = max(heat.max(), 2 * heat.mean(), np.finfo(np.float32).tiny)
-    share = np.clip(large / top, 0, 1)
-    colour = mpl.colormaps["inferno"](share)[..., :3] * 255
-    alpha = strength * share[..., None]
-    return np.rint((1 - alpha) * image + alpha * colour).astype(np.uint8)
-
-
-def mask_overlay(image: np.ndarray, mask: np.ndarray, strength: float = 0.85) -> np.ndarray:
-    """Tint the masked pixels and grey the rest; image uint8 [H, W, 3], mask bool [H, W]."""
-    _check_image(image)
-    mask = np.asarray(mask, dtype=bool)
-    if mask.shape != image.shape[:2]:
-        raise ValueError(f"mask {mask.shape} does not fit the image {image.shape[:2]}")
-    grey = np.repeat(image.mean(axis=2, keepdims=True), 3, axis=2)
-    tinted = (1 - strength) * image + strength * 255 * np.asarray(CUE)
-    return np.rint(np.where(mask[..., None], tinted, grey)).astype(np.uint8)
-
-
-def attention_grid(
-    images: Sequence[np.ndarray],
-    maps: Sequence[np.ndarray],
-    title: str = "",
-    *,
-    cams: Sequence[np.ndarray] | None = None,
-    masks: Sequence[np.ndarray] | None = None,
-    titles: Sequence[str] | None = None,
-    strength: float = 0.75,
-    columns: int = 6,
-) -> Figure:
-    """Images with the map of step 2 over them; below, if given, Grad-CAM and the cue masks.
-
-    All sequences have one entry an image; more than `columns` images go on in further blocks of
-    rows. Raises ValueError where the lengths differ.
-    """
-    rows = {
-        "image": list(images),
-        "attention": [overlay(i, m, strength) for i, m in zip(images, maps, strict=True)],
-    }
-    if cams is not None:
-        rows["Grad-CAM"] = [overlay(i, c, strength) for i, c in zip(images, cams, strict=True)]
-    if masks is not None:
-        rows["cue mask"] = [mask_overlay(i, m) for i, m in zip(images, masks, strict=True)]
-    if not images:
-        raise ValueError("attention_grid needs at least one image")
-    columns = min(columns, len(images))
-    blocks = -(-len(images) // columns)
-    with _style(grid=False):
-        size = (1.75 * columns + 0.6, 1.75 * len(rows) * blocks + 0.5 * blocks + 0.4)
-        figure = Drawing(figsize=size, layout="constrained")
-        grid = figure.subplots(blocks * len(rows), columns, squeeze=False)
-        for ax in grid.flat:
-            ax.set_axis_off()
-        for r, (name, pictures) in enumerate(rows.items()):
-            for i, picture in enumerate(pictures):
-                ax = grid[i // columns * len(rows) + r, i % columns]
-                _show(ax, picture)
-                if r == 0 and titles is not None:
-                    ax.set_title(titles[i], fontsize=9)
-                if i % columns == 0:
-                    ax.set_ylabel(name, fontsize=11)
-        figure.suptitle(title)
-    return figure
-
-
-def retrieval_strip(
-    query: np.ndarray,
-    gallery: Sequence[np.ndarray],
-    right: Sequence[bool],
-    captions: Sequence[str] | None = None,
-    title: str = "",
-) -> Figure:
-    """A query and its nearest gallery images, framed: ✓ right vehicle, ✗ another one."""
-    captions = [""] * len(gallery) if captions is None else captions
-    with _style(grid=False):
-        count = len(gallery) + 1
-        figure = Drawing(figsize=(1.95 * count, 2.75), layout="constrained")
-        axes = figure.subplots(1, count, squeeze=False)[0]
-        _show(axes[0], query, frame=GREY)
-        axes[0].set_title("query", fontsize=11)
-        for rank, (ax, picture, good, caption) in enumerate(
-            zip(axes[1:], gallery, right, captions, strict=True), start=1
-        ):
-            colour = RIGHT if good else WRONG
-            _show(ax, picture, frame=colour)
-            ax.set_title(
-                f"{rank} {'✓' if good else '✗'}", color=colour, fontsize=12, fontweight="bold"
-            )
-            ax.set_xlabel(caption, fontsize=9)
-        figure.suptitle(title, fontsize=12)
-    return figure
-
-
-def pair_figure(
-    image_a: np.ndarray,
-    map_a: np.ndarray,
-    image_b: np.ndarray,
-    map_b: np.ndarray,
-    text: str,
-    strength: float = 0.75,
-) -> Figure:
-    """Two pictures side by side, their attention maps below, and what the comparison says."""
-    with _style(grid=False):
-        figure = Drawing(figsize=(8, 7.4), layout="constrained")
-        grid = figure.subplots(2, 2)
-        for column, image, heat in ((0, image_a, map_a), (1, image_b, map_b)):
-            _show(grid[0, column], image)
-            _show(grid[1, column], overlay(image, heat, strength))
-            grid[0, column].set_title("AB"[column])
-        grid[0, 0].set_ylabel("image")
-        grid[1, 0].set_ylabel("attention")
-        figure.suptitle(text, fontsize=10)
-    return figure
-
-
-def _show(ax: Axes, picture: np.ndarray, frame: object = None) -> None:
-    _check_image(picture)
-    ax.set_axis_on()
-    ax.imshow(picture)
-    ax.set(xticks=[], yticks=[])
-    for spine in ax.spines.values():
-        spine.set(visible=frame is not None, color=frame or "none", linewidth=4)
-
-
-def _check_image(image: np.ndarray) -> None:
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError(f"an image must be uint8 [H, W, 3]; found {image.dtype} {image.shape}")

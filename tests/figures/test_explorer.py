@@ -9,7 +9,7 @@ from PIL import Image
 
 from masked_set import CAMERAS, VEHICLES, tiny_veri
 from rnnha import paths
-from rnnha.figures import explorer, plots
+from rnnha.figures import explorer, maps
 from rnnha.runs import outcome
 from rnnha.runs.folder import locate
 
@@ -82,8 +82,8 @@ def test_the_figure_shows_image_maps_mask_and_the_five_nearest(run):
     shown = [np.asarray(ax.images[0].get_array()) for ax in canvas.axes if ax.images]
     image = explorer.pixels(run.images.loc[name, "path"])
     np.testing.assert_array_equal(shown[0], image)
-    np.testing.assert_array_equal(shown[1], plots.overlay(image, run.views(name)["attention"], 0.3))
-    np.testing.assert_array_equal(shown[3], plots.mask_overlay(image, run.cue_mask(name)))
+    np.testing.assert_array_equal(shown[1], maps.overlay(image, run.views(name)["attention"], 0.3))
+    np.testing.assert_array_equal(shown[3], maps.mask_overlay(image, run.cue_mask(name)))
     for picture, path in zip(shown[4:], run.nearest(name)["path"], strict=True):
         np.testing.assert_array_equal(picture, np.asarray(Image.open(path)))
     assert "dent" in canvas.axes[4].texts[0].get_text()
