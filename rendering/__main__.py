@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=int, help="processes side by side (one a core)")
     parser.add_argument("--audit", action="store_true", help="can it be solved without the cues?")
     parser.add_argument("--seen", type=int, metavar="N", help="are the cues of N shots visible?")
+    parser.add_argument("--pairs", type=int, metavar="N", help="a sheet of N look-alike pairs")
     return parser
 
 
@@ -54,6 +55,15 @@ def _render(options: argparse.Namespace) -> None:
         from rendering.seen import seen, told
 
         print(told(seen(options.set, options.seen)))
+        return
+    if options.pairs:
+        from rendering.seen import sheet
+
+        page = sheet(options.set, options.pairs)
+        file = paths.ROOT / "build" / "render" / f"{options.set}-pairs.png"
+        with paths.atomic(file) as temporary:
+            page.save(temporary)
+        print(file)
         return
     out = options.out or paths.ROOT / "build" / "render" / options.set
     vehicles = None if options.vehicle is None else [options.vehicle]

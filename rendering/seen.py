@@ -3,6 +3,7 @@
 The seeds are the same, so that two pictures differ by the cues and by what they shade or mirror.
 """
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
@@ -15,6 +16,7 @@ from rendering import dataset
 
 LEVELS = 20  # grey levels of 255 that count as a difference
 PIXELS, SPOT = 10, 4  # differing pixels of an image, and of a spot, that count
+Job = tuple[str, int, int]  # set, vehicle, shot
 
 
 def differing(image: np.ndarray, bare: np.ndarray, size: int) -> tuple[int, int]:
@@ -45,11 +47,45 @@ def seen(name: str, count: int = 200, size: int = 96, workers: int = 2) -> pd.Da
     shots = dataset.plan(name).query("split == 'test'")
     shots = shots.sample(min(count, len(shots)), random_state=0)
     jobs = [(name, int(s.vehicle_id), int(s.shot), size) for s in shots.itertuples()]
-    start = get_context("spawn")
-    with ProcessPoolExecutor(workers, start, initializer=dataset._start_worker) as pool:
-        found = list(pool.map(_both, jobs, chunksize=4))
+    found = _side_by_side(_both, jobs, workers)
     table = shots[["image", "model", "view"]].reset_index(drop=True)
     return table.assign(pixels=[p for p, _ in found], spots=[s for _, s in found])
+
+
+def _side_by_side(work: Callable, jobs: Sequence, workers: int) -> list:
+    start = get_context("spawn")
+    with ProcessPoolExecutor(workers, start, initializer=dataset._start_worker) as pool:
+        return list(pool.map(work, jobs, chunksize=4))
+
+
+def pairs(name: str, count: int = 30) -> list[tuple[Job, Job]]:
+    """Test shots (set, vehicle, shot), drawn by chance: two vehicles of one model and paint each,
+    from the same side."""
+    shots = dataset.plan(name).query("split == 'test'").sample(frac=1, random_state=0)
+    found = []
+    for _, group in shots.groupby(["model", "paint", "view"], sort=False):
+        two = group.drop_duplicates("vehicle_id").head(2)
+        if len(two) == 2:
+            found.append(tuple((name, int(s.vehicle_id), int(s.shot)) for s in two.itertuples()))
+    return found[:count]
+
+
+def sheet(name: str, count: int = 30, size: int = 96, workers: int = 2) -> Image.Image:
+    """`pairs` at size x size pixels, side by side, six pairs a row: can you tell them apart?"""
+    jobs = [job for pair in pairs(name, count) for job in pair]
+    images = [Image.fromarray(i) for i in _side_by_side(_shot, jobs, workers)]
+    rows = -(-len(images) // 12)
+    page = Image.new("RGB", (6 * (2 * size + 28), rows * (size + 14)), "white")
+    for k, image in enumerate(images):
+        small = image.resize((size, size), Image.Resampling.BILINEAR)
+        pair, second = divmod(k, 2)
+        across, down = pair % 6 * (2 * size + 28), pair // 6 * (size + 14)
+        page.paste(small, (across + second * (size + 4), down))
+    return page
+
+
+def _shot(job: Job) -> np.ndarray:
+    return dataset.render_one(*job, masks=False).image
 
 
 def told(table: pd.DataFrame) -> str:

@@ -116,6 +116,17 @@ def test_the_set_is_as_its_recipe_says():
     assert shots["image"].is_unique
 
 
+def test_look_alikes_are_two_vehicles_of_one_model_paint_and_side():
+    shots = plan.plan(NAME).set_index(["vehicle_id", "shot"])
+    pairs = seen.pairs(NAME, 30)
+    assert len(set(pairs)) == 30
+    for (_, *one), (_, *other) in pairs:
+        assert one[0] != other[0]
+        alike = shots.loc[[tuple(one), tuple(other)]]
+        assert alike[["model", "paint", "view"]].drop_duplicates().shape[0] == 1
+        assert (alike["split"] == "test").all()
+
+
 def test_what_differs_is_counted_in_pixels_and_spots():
     bare = np.full((40, 40, 3), 100, np.uint8)
     image = bare.copy()
