@@ -17,11 +17,14 @@ import torch
 
 from rnnha import experiments, profiles
 from rnnha.cli import main
+from rnnha.data.archives import unpack
+from rnnha.data.sets import SETS
 from rnnha.files import DataError
 from rnnha.images.cache import Images
 from rnnha.methods.network import build, load_checkpoint
 from rnnha.paths import ROOT
 from rnnha.runs import keys, status
+from rnnha.runs.plan import plan
 from rnnha.runs.run import run
 from rnnha.training import loop, timing
 
@@ -215,6 +218,18 @@ def test_status_tells_the_four_states(tiny, undisturbed, tmp_path):
         (folder / "seed1").mkdir()
         (folder / "seed1" / "checkpoint0.pt").touch()
         assert status.state(str(tiny), "rnn-ha", 1, smoke).startswith("unfinished")
+
+
+def test_a_plan_names_the_finished_runs_that_are_stale(tmp_path, monkeypatch):
+    unpack(SETS["rendered-veri"])
+    monkeypatch.setattr("rnnha.paths.RESULTS", tmp_path)
+    target = ("rendered-veri", "oracle-model", 0)
+    run("oracle-model", "rendered-veri", 0, "smoke")
+    assert list(plan([target], "smoke", 1)) == ["All 1 runs are complete; nothing to train."]
+    monkeypatch.setattr(keys, "_sources", lambda: "others")
+    stale, last = plan([target], "smoke", 1)
+    assert stale.startswith("rendered-veri/oracle-model/0 is stale: sources changed since (make ")
+    assert f"RNNHA_RESULTS={tmp_path}" in stale and "nothing to train" in last
 
 
 def test_status_knows_a_run_that_was_asked_for_in_mixed_precision(tiny, tmp_path, monkeypatch):
