@@ -117,6 +117,11 @@ def _render_vehicle(name: str, out: Path, vehicle_id: int, shots: list[int]) -> 
     return len(shots)
 
 
+def renderers(workers: int) -> ProcessPoolExecutor:
+    """Processes that render; mitsuba must not be forked after its threads have started."""
+    return ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start_worker)
+
+
 def _start_worker() -> None:
     import drjit
 
@@ -181,9 +186,7 @@ def render(
 
 
 def _run(name: str, out: Path, jobs: dict[int, list[int]], workers: int, bar) -> None:
-    # mitsuba must not be forked after its threads have started
-    context = get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
+    pool = renderers(workers)
     try:
         futures = [pool.submit(_render_vehicle, name, out, v, shots) for v, shots in jobs.items()]
         for future in as_completed(futures):

@@ -7,6 +7,7 @@ import pandas as pd
 
 from rendering import plan
 from rendering.camera import CAMERAS
+from rnnha.data.manifest import SIDE_CAR_COLUMNS
 from rnnha.paths import atomic
 
 TYPES = ("sedan", "suv", "van", "hatchback", "mpv", "pickup", "bus", "truck", "estate")  # from 1
@@ -24,18 +25,6 @@ COLORS = (
 )  # from 1 in VeRi's files; from 0 in VehicleID's
 # metres along the imagined road at which the cameras stand, for camera_Dist.txt
 CHAINAGE = (0, 260, 610, 980, 1250, 1700, 2040, 2390)
-SIDE_CAR = (
-    "image",
-    "vehicle_id",
-    "split",
-    "type",
-    "model",
-    "paint",
-    "view",
-    "camera",
-    "light",
-    "cues",
-)
 
 
 def write(name: str, shots: pd.DataFrame, folder: Path) -> None:
@@ -57,7 +46,7 @@ def side_car(shots: pd.DataFrame) -> pd.DataFrame:
     tests = table["split"] == "test"
     if table["camera"].notna().any():
         table.loc[tests, "split"] = np.where(table.loc[tests, "query"], "query", "gallery")
-    return table[list(SIDE_CAR)]
+    return table[list(SIDE_CAR_COLUMNS)]
 
 
 def _lines(rows, end: str = "\n") -> str:

@@ -4,8 +4,6 @@ The seeds are the same, so that two pictures differ by the cues and by what they
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 
 import numpy as np
 import pandas as pd
@@ -25,14 +23,15 @@ def differing(image: np.ndarray, bare: np.ndarray, size: int) -> tuple[int, int]
     image, bare: uint8 [H, W, 3], the same shot with and without cues. A spot is a connected group
     of SPOT or more such pixels, corners included.
     """
-    small = [
-        np.asarray(Image.fromarray(i).resize((size, size), Image.Resampling.BILINEAR), int)
-        for i in (image, bare)
-    ]
-    differs = np.abs(small[0] - small[1]).max(-1) >= LEVELS
+    small, other = (np.asarray(_small(i, size), int) for i in (image, bare))
+    differs = np.abs(small - other).max(-1) >= LEVELS
     spots, _ = label(differs, np.ones((3, 3)))
     sizes = np.bincount(spots.ravel())[1:]
     return int(differs.sum()), int((sizes >= SPOT).sum())
+
+
+def _small(image: np.ndarray, size: int) -> Image.Image:
+    return Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR)
 
 
 def _both(job: tuple[str, int, int, int]) -> tuple[int, int]:
@@ -53,8 +52,7 @@ def seen(name: str, count: int = 200, size: int = 96, workers: int = 2) -> pd.Da
 
 
 def _side_by_side(work: Callable, jobs: Sequence, workers: int) -> list:
-    start = get_context("spawn")
-    with ProcessPoolExecutor(workers, start, initializer=dataset._start_worker) as pool:
+    with dataset.renderers(workers) as pool:
         return list(pool.map(work, jobs, chunksize=4))
 
 
@@ -73,14 +71,13 @@ def pairs(name: str, count: int = 30) -> list[tuple[Job, Job]]:
 def sheet(name: str, count: int = 30, size: int = 96, workers: int = 2) -> Image.Image:
     """`pairs` at size x size pixels, side by side, six pairs a row: can you tell them apart?"""
     jobs = [job for pair in pairs(name, count) for job in pair]
-    images = [Image.fromarray(i) for i in _side_by_side(_shot, jobs, workers)]
+    images = [_small(image, size) for image in _side_by_side(_shot, jobs, workers)]
     rows = -(-len(images) // 12)
     page = Image.new("RGB", (6 * (2 * size + 28), rows * (size + 14)), "white")
     for k, image in enumerate(images):
-        small = image.resize((size, size), Image.Resampling.BILINEAR)
         pair, second = divmod(k, 2)
         across, down = pair % 6 * (2 * size + 28), pair // 6 * (size + 14)
-        page.paste(small, (across + second * (size + 4), down))
+        page.paste(image, (across + second * (size + 4), down))
     return page
 
 

@@ -190,9 +190,12 @@ STAGES0 = (
 )
 
 
+EVERY = (*ROWS, *VARIANTS, *STAGES0)
+
+
 def row(slug: str) -> Row:
     """The row of this slug; KeyError with all that can be run for an unknown one."""
-    known = {r.slug: r for r in (*ROWS, *VARIANTS, *STAGES0)}
+    known = {r.slug: r for r in EVERY}
     if slug not in known:
         raise KeyError(f"unknown experiment {slug!r}; known: {', '.join(runnable())}")
     return known[slug]
@@ -200,7 +203,7 @@ def row(slug: str) -> Row:
 
 def runnable() -> list[str]:
     """The slugs of all rows that are built."""
-    return [r.slug for r in (*ROWS, *VARIANTS, *STAGES0) if r.method]
+    return [r.slug for r in EVERY if r.method]
 
 
 def rows_of(poster: str) -> list[Row]:

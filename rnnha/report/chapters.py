@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rnnha import methods, paths
 from rnnha.data.sets import known
-from rnnha.experiments import ROWS, STAGES0, VARIANTS, row
+from rnnha.experiments import EVERY, row
 from rnnha.runs import folder
 from rnnha.runs.plan import Target
 
@@ -82,7 +82,7 @@ def fragment(wanted: Sequence[Target], datasets: Sequence[str], force: bool = Fa
 
 def finished_targets(datasets: Iterable[str]) -> list[Target]:
     """The finished runs of the rows, in the order of these data sets."""
-    rows = {r.slug for r in (*ROWS, *VARIANTS, *STAGES0)}  # not what `rnnha cross` has scored
+    rows = {r.slug for r in EVERY}  # not what `rnnha cross` has scored
     names = list(datasets)
     found = [
         (run.dataset, run.slug, run.seed)

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from rnnha import experiments, methods, paths, profiles
 from rnnha.data import sets
+from rnnha.data.manifest import Benchmark
 from rnnha.experiments import Row
 from rnnha.files import DataError
 from rnnha.methods.network import build, with_coarse_label
@@ -48,9 +49,10 @@ def dry_run(experiment: str, dataset: str, profile: str, step_seconds: float | N
     row, size = experiments.row(experiment), profiles.profile(profile)
     if not _trains(row, size):
         raise ValueError(f"{row.title} trains no network: there is nothing to try")
-    counts, absent = _counts(dataset, size)
-    if absent is None:
-        expect_trainable(Run(row, size, prepared(sets.load(dataset), size), seed=0))
+    benchmark, absent = _read(dataset, size)
+    counts = _counts(dataset, benchmark)
+    if benchmark is not None:
+        expect_trainable(Run(row, size, benchmark, seed=0))
     rows = [r for r in (methods.stage0_of(row), row) if r]
     stages = [stage for r in rows for stage in _stages(r, size, counts)]
     lines = [
@@ -85,7 +87,8 @@ def plan(
     for dataset, slug, _ in targets:
         seeds[dataset, experiments.row(slug)] += 1
     for dataset in dict.fromkeys(dataset for dataset, _ in seeds):
-        counts, absent = _counts(dataset, size)
+        benchmark, absent = _read(dataset, size)
+        counts = _counts(dataset, benchmark)
         missing += [str(absent)] if absent else []
         yield f"{dataset}, profile {size.name}: {_told(counts, absent)}; steps and hours of one run"
         for row in (row for where, row in seeds if where == dataset):
@@ -214,17 +217,22 @@ def _peak(saved: dict[int, tuple[int, int]], inputs: dict[int, int]) -> int:
     return outside + sum(inputs.values()) + max(stages.values(), default=0)
 
 
-def _counts(dataset: str, profile: Profile) -> tuple[Counts, DataError | None]:
-    """Training images, vehicles and coarse classes; and why they are not the data set's own."""
+def _read(dataset: str, profile: Profile) -> tuple[Benchmark | None, DataError | None]:
+    """The data set; or why it cannot be used here, where its counts are known all the same."""
     try:
-        train = prepared(sets.load(dataset), profile).train
+        return prepared(sets.load(dataset), profile), None
     except DataError as error:
-        known = None if sets.is_own(dataset) else sets.known(dataset).trained_on
-        if known is None:
+        if sets.is_own(dataset) or sets.known(dataset).trained_on is None:
             raise
-        return known, error
-    train = with_coarse_label(train)
-    return (len(train), train.vehicle_id.nunique(), train.coarse_id.nunique()), None
+        return None, error
+
+
+def _counts(dataset: str, benchmark: Benchmark | None) -> Counts:
+    """Training images, vehicles and coarse classes: the data set's own, or the known ones."""
+    if benchmark is None:
+        return sets.known(dataset).trained_on
+    train = with_coarse_label(benchmark.train)
+    return len(train), train.vehicle_id.nunique(), train.coarse_id.nunique()
 
 
 def _told(counts: Counts, absent: DataError | None) -> str:

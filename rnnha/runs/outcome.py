@@ -164,8 +164,7 @@ def _outcome(title: str, benchmark: Benchmark, arrays: dict[str, NDArray]) -> Ou
 
 def finished() -> dict[str, list[tuple[str, int]]]:
     """(experiment, seed) of the runs that can be opened, by data set, in the table's order."""
-    rows = (*experiments.ROWS, *experiments.VARIANTS, *experiments.STAGES0)
-    order = [row.slug for row in rows]
+    order = [row.slug for row in experiments.EVERY]
     found: dict[str, list[tuple[str, int]]] = {}
     for run in folder.every(folder.own()):
         if run.slug in order and run.has_embeddings:

@@ -12,6 +12,7 @@ import pytest
 
 from rendering import archive, dataset, labels, plan
 from rnnha.data import archives
+from rnnha.data.manifest import SIDE_CAR_COLUMNS
 from rnnha.data.sets import SETS
 from rnnha.files import DataError
 
@@ -126,7 +127,7 @@ def test_veri_files_follow_the_real_grammar(veri):
 
 def test_side_car_has_a_row_an_image(veri):
     table = pd.read_csv(veri / "images.csv", keep_default_na=False)
-    assert tuple(table.columns) == labels.SIDE_CAR
+    assert tuple(table.columns) == SIDE_CAR_COLUMNS
     assert set(table.split) == {"train", "query", "gallery"}
     assert set(table.image) == set(plan.plan(VERI).image)
     assert table.cues.str.len().gt(0).all()
