@@ -7,6 +7,7 @@ import numpy as np
 
 from rendering import cues as cue_shapes
 from rendering import features, fittings
+from rendering.identity import Cue
 from rendering.materials import MATERIALS, paint
 from rendering.mesh import Sheet
 from rendering.surface import skin
@@ -19,7 +20,8 @@ class Part:
 
     vertices float32 ``[V, 3]`` in metres (x forward, y left, z up, origin on the ground below
     the middle), faces uint32 ``[F, 3]``, normals float32 ``[V, 3]``, uv float32 ``[V, 2]`` or
-    None, material a mitsuba BSDF dictionary, role "body", "glass" or "cue", cue its kind."""
+    None, material a mitsuba BSDF dictionary, role "body", "glass" or "cue", cue the cue that it
+    belongs to."""
 
     name: str
     vertices: np.ndarray
@@ -28,10 +30,12 @@ class Part:
     uv: np.ndarray | None
     material: dict = field(repr=False)
     role: str = "body"
-    cue: str = ""
+    cue: Cue | None = None
 
 
-def part(name: str, sheet: Sheet, material: dict, role: str = "body", cue: str = "") -> Part:
+def part(
+    name: str, sheet: Sheet, material: dict, role: str = "body", cue: Cue | None = None
+) -> Part:
     """A Part from a sheet ``[F, 3, 8]``."""
     vertices = sheet[..., :3].reshape(-1, 3).astype(np.float32)
     normals = sheet[..., 3:6].reshape(-1, 3)
@@ -56,17 +60,19 @@ def model_parts(model: Model) -> tuple[Part, ...]:
     return tuple(result)
 
 
-def parts(model: Model, vehicle, cues=None) -> list[Part]:
-    """The parts of a vehicle. cues: None for its own, () for the vehicle without any."""
+def parts(model: Model, vehicle, cues=None, glass: dict | None = None) -> list[Part]:
+    """The parts of a vehicle. cues: None for its own, () for the vehicle without any; glass: a
+    material for its clear panes."""
+    own_paint = paint(vehicle.paint, vehicle.shade)
+    other = {"paint": own_paint} | ({"glass": glass} if glass else {})
     body = [
-        replace(p, material=paint(vehicle.paint)) if p.name == "paint" else p
-        for p in model_parts(model)
+        replace(p, material=other[p.name]) if p.name in other else p for p in model_parts(model)
     ]
     own = vehicle.cues if cues is None else cues
     drawn = [
-        part(f"{kind or 'plate'} {i}", sheet, material, "cue" if kind else "body", kind)
-        for i, (kind, sheet, material) in enumerate(
-            cue_shapes.cue_sheets(model, vehicle.paint, tuple(own))
+        part(f"{cue.kind if cue else 'plate'} {i}", sheet, material, "cue" if cue else "body", cue)
+        for i, (cue, sheet, material) in enumerate(
+            cue_shapes.cue_sheets(model, vehicle.paint, tuple(own), vehicle.plate)
         )
     ]
     return body + drawn

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LONG_SIDE = 192  # pixels of a crop's longer side
 LANE = 3.5  # metres
 
 VIEWS = (
@@ -155,7 +154,7 @@ class Crop:
     """A window of the image plane of a camera that looks at `target`.
 
     All in units of the focal length, x to the right, y down, origin on the optical axis;
-    width and height in pixels of the picture that shows it.
+    long_side: pixels of the longer side of the picture that shows it.
     """
 
     camera: Camera
@@ -164,17 +163,18 @@ class Crop:
     top: float
     right: float
     bottom: float
+    long_side: int
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in pixels, the longer one `LONG_SIDE`."""
+        """Width and height in pixels."""
         w, h = self.right - self.left, self.bottom - self.top
-        scale = LONG_SIDE / max(w, h)
+        scale = self.long_side / max(w, h)
         return max(8, round(w * scale)), max(8, round(h * scale))
 
     @property
     def native(self) -> float:
-        """Pixels of the longer side in the imagined frame; below `LONG_SIDE` the crop is soft."""
+        """Pixels of the longer side in the imagined frame; below `long_side` the crop is soft."""
         return max(self.right - self.left, self.bottom - self.top) * self.camera.lens
 
 
@@ -190,7 +190,9 @@ def project(camera: Camera, target, points: np.ndarray) -> np.ndarray:
     return np.stack([relative @ right / depth, relative @ down / depth], axis=1)
 
 
-def crop_around(camera: Camera, points: np.ndarray, rng: np.random.Generator) -> Crop:
+def crop_around(
+    camera: Camera, points: np.ndarray, long_side: int, rng: np.random.Generator
+) -> Crop:
     """The window about a vehicle's vertices [N, 3], as a jittery detector would draw it."""
     target = tuple((points.min(0) + points.max(0)) / 2)
     flat = project(camera, target, points)
@@ -204,4 +206,5 @@ def crop_around(camera: Camera, points: np.ndarray, rng: np.random.Generator) ->
         low[1] - margin[1] * height,
         high[0] + margin[2] * width,
         high[1] + margin[3] * height,
+        long_side,
     )

@@ -39,15 +39,17 @@ PLATES = {
 
 
 @lru_cache(maxsize=256)
-def cue_sheets(model: Model, paint_name: str, cues: tuple) -> list[tuple[str, Sheet, dict]]:
-    """(kind, sheet, material) of the cues; kind "" for the model's plates, if no cue has them."""
+def cue_sheets(
+    model: Model, paint_name: str, cues: tuple, plates: tuple[str, str] = ("blue", "88888")
+) -> list[tuple[object, Sheet, dict]]:
+    """(cue, sheet, material) of the cues; cue None for the plates, if no cue has them."""
     result = []
     for cue in cues:
         pieces = DRAW[cue.kind](model, paint_name, dict(cue.where))
-        result += [(cue.kind, sheet, material) for sheet, material in pieces if len(sheet)]
+        result += [(cue, sheet, material) for sheet, material in pieces if len(sheet)]
     if not any(cue.kind == "plate" for cue in cues):
-        own = {"color": "blue", "text": "88888", "y": 0.0, "dz": 0.0}
-        result += [("", sheet, material) for sheet, material in plate(model, paint_name, own)]
+        own = {"color": plates[0], "text": plates[1], "y": 0.0, "dz": 0.0}
+        result += [(None, sheet, material) for sheet, material in plate(model, paint_name, own)]
     return result
 
 

@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 
 from rendering import labels
 from rendering.archive import pack
+from rendering.materials import CLEAR
 from rendering.plan import generator, light, models, passage, plan, recipe, vehicles
 from rnnha.paths import atomic
 
@@ -28,13 +29,26 @@ NEIGHBOURS = 12  # different vehicles that the other traffic is drawn from
 @lru_cache(maxsize=NEIGHBOURS)
 def _neighbour_body(name: str, number: int):
     everyone = list(vehicles(name).values())
-    return _make_body(name, everyone[number * len(everyone) // NEIGHBOURS], ())
+    bare = () if recipe(name).version == 1 else None
+    return _make_body(name, everyone[number * len(everyone) // NEIGHBOURS], bare)
 
 
 def _make_body(name: str, vehicle, cues):
     from rendering import bodies, scene
 
-    return scene.Body(bodies.parts(models(name)[vehicle.model], vehicle, cues))
+    glass = CLEAR if recipe(name).version > 1 else None
+    return scene.Body(bodies.parts(models(name)[vehicle.model], vehicle, cues, glass))
+
+
+def _day(name: str, vehicle_id: int, track: int):
+    """What a vehicle has about it in a pass; drawn from its model and the pass alone."""
+    from rendering import bodies, scene, today
+
+    if recipe(name).version == 1:
+        return None
+    model = models(name)[vehicles(name)[vehicle_id].model]
+    pieces = today.today(model, generator(name, vehicle_id, track, 9))
+    return scene.Body([bodies.part(f"day {i}", *piece) for i, piece in enumerate(pieces)])
 
 
 @lru_cache(maxsize=2)
@@ -51,7 +65,9 @@ def _setting(name: str, vehicle_id: int, track: int, camera: int, cues):
 
     viewer, pose, rng = passage(name, vehicle_id, track, camera)
     weather = light(rng)
-    return shot.stage(viewer, pose, weather, _body(name, vehicle_id, cues), neighbour, rng)
+    body, long_side = _body(name, vehicle_id, cues), recipe(name).long_side
+    day = _day(name, vehicle_id, track)
+    return shot.stage(viewer, pose, weather, body, neighbour, rng, long_side, day)
 
 
 def row(name: str, vehicle_id: int, shot: int) -> pd.Series:
@@ -111,7 +127,9 @@ def _render_vehicle(name: str, out: Path, vehicle_id: int, shots: list[int]) -> 
         if chosen.split == "test":
             for kind, mask in (("cues", pictures.cues), ("vehicle", pictures.vehicle)):
                 with atomic(out / mask_path(kind, chosen)) as temporary:
-                    Image.fromarray(mask).save(temporary, optimize=True)
+                    Image.fromarray(mask).save(
+                        temporary, optimize=True, pnginfo=labels.noted(kind, pictures.visible)
+                    )
         with atomic(out / image_path(name, chosen)) as temporary:
             save_jpeg(pictures.image, temporary)
     return len(shots)
@@ -181,8 +199,18 @@ def render(
             _run(name, out, jobs, workers or os.cpu_count() or 1, bar)
     if recipe(name).layout == "veri":
         _copy_queries(shots, out)
+    if recipe(name).version > 1:
+        shots = shots.assign(visible_cues=[_noted(name, out, s) for s in shots.itertuples()])
     labels.write(name, shots, out)
     return out
+
+
+def _noted(name: str, out: Path, chosen) -> str:
+    """What a test image's mask says of the cues in sight."""
+    if chosen.split != "test":
+        return ""
+    with Image.open(out / mask_path("cues", chosen)) as mask:
+        return mask.text[labels.VISIBLE]
 
 
 def _run(name: str, out: Path, jobs: dict[int, list[int]], workers: int, bar) -> None:

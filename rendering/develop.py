@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import convolve1d, gaussian_filter
 
-from rendering.camera import LONG_SIDE, Camera
+from rendering.camera import Camera
 
 JPEG_QUALITY = 85
 
@@ -28,7 +28,8 @@ def develop(radiance: np.ndarray, camera: Camera, native: float, rng: np.random.
     colour = camera.saturation * rng.uniform(0.85, 1.05)
     image = grey[..., None] + colour * (image - grey[..., None])
     image = 0.45 + camera.contrast * (image - 0.45)
-    sigma = np.hypot(camera.blur * rng.uniform(0.6, 1.1), 0.42 * max(0.0, LONG_SIDE / native - 1))
+    soft = 0.42 * max(0.0, max(image.shape) / native - 1)
+    sigma = np.hypot(camera.blur * rng.uniform(0.6, 1.1), soft)
     if rng.random() < 0.12:  # out of focus
         sigma = np.hypot(sigma, rng.uniform(0.6, 1.3))
     image = gaussian_filter(image, (sigma, sigma, 0))

@@ -19,15 +19,35 @@ class Cue:
     kind: str
     where: tuple[tuple[str, object], ...] = ()
 
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """The sides that it is on, left before right; "above" where it names none."""
+        return dict(self.where).get("faces", ()) or ("above",)
+
+    @property
+    def look(self) -> str:
+        """Its kind, colours and details in words, alike for cues that look alike."""
+        where = dict(self.where)
+        colors = where.pop("colors", ())
+        details = [v for k, v in sorted(where.items()) if k not in ("faces", "s", "y", "z")]
+        return " ".join(map(str, [self.kind, *colors, *_flat(details)]))
+
+
+def _flat(values) -> list:
+    return [w for v in values for w in (_flat(v) if isinstance(v, tuple) else [v])]
+
 
 @dataclass(frozen=True)
 class Vehicle:
-    """One vehicle: nothing but its cues tells it from others of its model and paint."""
+    """One vehicle: nothing but its cues tells it from others of its model and paint, and a plate
+    that is too small to be read. shade: of the paint, the same for all of one model and paint."""
 
     vehicle_id: int
     model: str
     paint: str
     cues: tuple[Cue, ...]
+    shade: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    plate: tuple[str, str] = ("blue", "88888")  # colour and text
 
 
 def fleet(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL.PngImagePlugin import PngInfo
 
 from rendering import plan
 from rendering.camera import CAMERAS
@@ -23,6 +24,7 @@ COLORS = (
     "brown",
     "black",
 )  # from 1 in VeRi's files; from 0 in VehicleID's
+VISIBLE = "visible_cues"  # a test image's column of the side-car
 # metres along the imagined road at which the cameras stand, for camera_Dist.txt
 CHAINAGE = (0, 260, 610, 980, 1250, 1700, 2040, 2390)
 
@@ -46,7 +48,18 @@ def side_car(shots: pd.DataFrame) -> pd.DataFrame:
     tests = table["split"] == "test"
     if table["camera"].notna().any():
         table.loc[tests, "split"] = np.where(table.loc[tests, "query"], "query", "gallery")
-    return table[list(SIDE_CAR_COLUMNS)]
+    further = [column for column in (VISIBLE,) if column in table]
+    return table[[*SIDE_CAR_COLUMNS, *further]]
+
+
+def noted(kind: str, visible) -> PngInfo | None:
+    """What is written into a mask of cues: `shot.Pictures.visible`, kept there until all images
+    of a set are made. look:side:pixels:contrast, joined by ";"."""
+    if kind != "cues":
+        return None
+    note = PngInfo()
+    note.add_text(VISIBLE, ";".join(":".join(map(str, cue)) for cue in visible))
+    return note
 
 
 def _lines(rows, end: str = "\n") -> str:

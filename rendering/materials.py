@@ -40,10 +40,11 @@ def gloss(color, roughness: float = 0.3, metallic: float = 0.0, coat: float = 0.
     )
 
 
-def paint(name: str) -> dict:
-    """Paint with clear coat; the same dictionary for all vehicles that share the name."""
+def paint(name: str, shade: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> dict:
+    """Paint with clear coat, in a shade of its colour (factors of red, green and blue)."""
     color, metallic = PAINTS[name]
-    return gloss(color, roughness=0.35, metallic=metallic, coat=0.9)
+    shaded = [min(0.8, c * s) for c, s in zip(color, shade, strict=True)]
+    return gloss(shaded, roughness=0.35, metallic=metallic, coat=0.9)
 
 
 def pane(opacity: float, sheen: float) -> dict:
@@ -53,6 +54,7 @@ def pane(opacity: float, sheen: float) -> dict:
     return {"type": "mask", "opacity": opacity, "bsdf": mirror}
 
 
+CLEAR = pane(0.26, 0.26)  # glass that one looks through; of set version 2
 BOARDS = {"box": (0.66, 0.66, 0.64), "flat": (0.12, 0.12, 0.125)}  # of loads, whatever the paint
 MATERIALS = {
     "glass": pane(0.4, 0.30),

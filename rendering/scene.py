@@ -1,6 +1,6 @@
 """From meshes, light and camera to a picture, and to the masks of the same shot (mitsuba 3)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import mitsuba as mi
@@ -9,6 +9,7 @@ from scipy.ndimage import uniform_filter
 from scipy.spatial import ConvexHull
 
 from rendering.camera import Crop, Pose
+from rendering.identity import Cue
 from rendering.textures import sky
 
 mi.set_variant("scalar_rgb")
@@ -110,9 +111,23 @@ class Body:
         return _group([part for part in self.parts if part.role == "body"])
 
     @cached_property
+    def marks(self) -> list[tuple[Cue, str]]:
+        """The identity cues, each once a side: "left", "right" where it is on both, else all
+        that it names, or "above"."""
+        own = dict.fromkeys(part.cue for part in self.parts if part.role == "cue")
+        return [(cue, side) for cue in own for side in cue.sides]
+
+    @cached_property
     def cues(self):
-        """The identity cues alone; None where there are none."""
-        parts = [part for part in self.parts if part.role == "cue"]
+        """The identity cues alone, numbered by `marks` in the first texture coordinate; None
+        where there are none."""
+        parts = []
+        for part in self.parts:
+            if part.role == "cue":
+                left, right = (self.marks.index((part.cue, part.cue.sides[k])) for k in (0, -1))
+                uv = np.zeros((len(part.vertices), 2), np.float32)
+                uv[:, 0] = np.where(part.vertices[:, 1] > 0, left, right)
+                parts.append(replace(part, uv=uv))
         return _group(parts) if parts else None
 
 
@@ -193,8 +208,13 @@ def radiance(scene: mi.Scene, light: Light, seed: int) -> np.ndarray:
     return denoise(*halves)
 
 
-def masks(scene: mi.Scene, body: Body, pose: Pose, crop: Crop) -> tuple[np.ndarray, np.ndarray]:
-    """Where the crop shows identity cues, and where the vehicle: bool [H, W] each.
+def masks(
+    scene: mi.Scene, body: Body, pose: Pose, crop: Crop, day: Body | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which identity cues the crop shows, and where the vehicle.
+
+    day: what is about the vehicle that day, part of it and no cue. Cues are bool [M, H, W], one
+    layer for each of `body.marks`; the vehicle is bool [H, W].
 
     A label render, 9 rays a pixel: each ray is asked for its distance to the first thing in the
     scene and to the vehicle alone. Where both agree it sees the vehicle, glass included. If it
@@ -202,24 +222,33 @@ def masks(scene: mi.Scene, body: Body, pose: Pose, crop: Crop) -> tuple[np.ndarr
     sees that cue. A quarter of a pixel is enough for cues, since many are as thin as one, half
     of it for the vehicle.
     """
-    whole = _distances(_alone(body.whole, pose, crop), crop)
+    other = [] if day is None else [day.whole]
+    whole = _distances(_alone([body.whole, *other], pose, crop), crop)
     hit = (whole > 0) & (_distances(scene, crop) == whole)
-    marked = np.zeros_like(hit)
-    if body.cues is not None:
-        cue = _distances(_alone(body.cues, pose, crop), crop)
-        bare = _distances(_alone(body.bare, pose, crop), crop)
-        marked = hit & (cue > 0) & ((cue < bare) | (bare == 0))
-    return _share(marked) >= 0.25, _share(hit) >= 0.5
+    if body.cues is None:
+        return np.zeros((0, *crop.size[::-1]), bool), _share(hit) >= 0.5
+    alone = _alone([body.cues], pose, crop)
+    cue, bare = (_distances(s, crop) for s in (alone, _alone([body.bare, *other], pose, crop)))
+    marked = hit & (cue > 0) & ((cue < bare) | (bare == 0))
+    number = _rays(alone, crop, {"type": "aov", "aovs": "mark:uv"})
+    layers = [_share(marked & (number == i)) for i in range(len(body.marks))]
+    # an edge that two cues share is seen, though a quarter of the pixel be no single one's
+    seen = np.stack(layers)
+    return (seen.sum(0) >= 0.25) & (seen == seen.max(0)) & (seen > 0), _share(hit) >= 0.5
 
 
-def _alone(group, pose: Pose, crop: Crop) -> mi.Scene:
-    return _load(_instances([(group, pose)]), crop, 1, {})
+def _alone(groups: list, pose: Pose, crop: Crop) -> mi.Scene:
+    return _load(_instances([(group, pose) for group in groups]), crop, 1, {})
 
 
 def _distances(scene: mi.Scene, crop: Crop) -> np.ndarray:
     """Distance to what each of 3 x 3 rays a pixel meets, 0 for nothing, float32 [3 H, 3 W]."""
-    sensor = mi.load_dict(_sensor(crop, 1, zoom=3))
-    integrator = mi.load_dict({"type": "depth"})
+    return _rays(scene, crop, {"type": "depth"})
+
+
+def _rays(scene: mi.Scene, crop: Crop, integrator: dict) -> np.ndarray:
+    """The first number that an integrator has for each of 3 x 3 rays a pixel."""
+    sensor, integrator = mi.load_dict(_sensor(crop, 1, zoom=3)), mi.load_dict(integrator)
     # equal seeds give equal rays in every scene
     return np.array(mi.render(scene, sensor=sensor, integrator=integrator, seed=0))[..., 0]
 

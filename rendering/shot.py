@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import binary_dilation
 
 from rendering import scene, things, world
 from rendering.camera import LANE, Camera, Pose, crop_around, project
@@ -17,7 +18,8 @@ class Setting:
     """What the frames of one pass share.
 
     pose: the vehicle's in the first frame; surfaces: of the surroundings, as
-    meshes; traffic: pairs of another vehicle and its pose.
+    meshes; traffic: pairs of another vehicle and its pose; long_side: of its pictures, in pixels;
+    day: what the vehicle has about it in this pass (`today`).
     """
 
     camera: Camera
@@ -25,15 +27,22 @@ class Setting:
     light: scene.Light
     surfaces: list
     traffic: list
+    long_side: int
+    day: scene.Body | None
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """image uint8 [H, W, 3]; cues and vehicle bool [H, W], or None where not asked for."""
+    """image uint8 [H, W, 3]; cues and vehicle bool [H, W], or None where not asked for.
+
+    visible: of each identity cue in sight, for each side it is on: look, side, pixels, and the
+    contrast to what is around it on the vehicle (levels of 255, in the channel that differs most).
+    """
 
     image: np.ndarray
-    cues: np.ndarray | None
-    vehicle: np.ndarray | None
+    cues: np.ndarray | None = None
+    vehicle: np.ndarray | None = None
+    visible: tuple[tuple[str, str, int, int], ...] = ()
 
 
 def stage(
@@ -43,6 +52,8 @@ def stage(
     body: scene.Body,
     neighbour: Callable[[np.random.Generator], scene.Body],
     rng: np.random.Generator,
+    long_side: int,
+    day: scene.Body | None = None,
 ) -> Setting:
     """Draw the surroundings of a pass; `neighbour` draws another vehicle."""
     surfaces = world.surroundings(camera, pose, rng)
@@ -57,7 +68,7 @@ def stage(
     if occluder in ("pole", "branch"):
         surfaces = surfaces + _before(camera, pose.apply(body.outline), occluder, rng)
     meshes = [scene.surface(surface) for surface in surfaces]
-    return Setting(camera, pose, scene.draw_light(light, rng), meshes, traffic)
+    return Setting(camera, pose, scene.draw_light(light, rng), meshes, traffic, long_side, day)
 
 
 def take(
@@ -67,17 +78,32 @@ def take(
     radiance, crop, built = expose(setting, body, advance, rng)
     image = develop(radiance, setting.camera, crop.native, rng)
     if not masks:
-        return Pictures(image, None, None)
-    cues, vehicle = scene.masks(built, body, setting.pose.ahead(advance), crop)
-    return Pictures(image, cues, vehicle)
+        return Pictures(image)
+    layers, vehicle = scene.masks(built, body, setting.pose.ahead(advance), crop, setting.day)
+    visible = in_sight(image, layers, vehicle, body.marks)
+    return Pictures(image, layers.any(0), vehicle, visible)
+
+
+def in_sight(image: np.ndarray, layers: np.ndarray, vehicle: np.ndarray, marks) -> tuple:
+    """`Pictures.visible` from the layers of `scene.masks`."""
+    plain = vehicle & ~layers.any(0)
+    found = []
+    for layer, (cue, side) in zip(layers, marks, strict=True):
+        around = binary_dilation(layer, iterations=3) & plain
+        if layer.any():
+            own, other = image[layer].mean(0), image[around if around.any() else plain].mean(0)
+            contrast = np.abs(own - other).max() if plain.any() else 0.0
+            found.append((cue.look, side, int(layer.sum()), int(round(contrast))))
+    return tuple(found)
 
 
 def expose(setting: Setting, body: scene.Body, advance: float, rng: np.random.Generator):
     """The frame in linear light, float32 [H, W, 3], before the camera adds anything; its crop
     and its scene."""
     pose = setting.pose.ahead(advance)
-    crop = crop_around(setting.camera, pose.apply(body.outline), rng)
-    vehicles = [(body, pose)] + [(q, p.ahead(advance)) for q, p in setting.traffic]
+    crop = crop_around(setting.camera, pose.apply(body.outline), setting.long_side, rng)
+    own = [body] if setting.day is None else [body, setting.day]
+    vehicles = [(b, pose) for b in own] + [(q, p.ahead(advance)) for q, p in setting.traffic]
     built = scene.build(vehicles, setting.surfaces, setting.light, crop)
     return scene.radiance(built, setting.light, int(rng.integers(2**31))), crop, built
 

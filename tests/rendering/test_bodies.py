@@ -88,7 +88,7 @@ def test_every_kind_of_cue_lies_at_the_surface(kind):
     face = {"rear sticker": "rear", "windshield sticker": "front", "bumper patch": "front"}
     cue = identity.place_cue(CAR, CAR.paint, kind, face.get(kind, "left"), rng)
     drawn = [p for p in bodies.parts(CAR, vehicle(CAR, cue)) if p.role == "cue"]
-    assert drawn and all(p.cue == kind for p in drawn)
+    assert drawn and all(p.cue.kind == kind for p in drawn)
     points = np.concatenate([p.vertices for p in drawn])
     assert np.isfinite(points).all()
     samples = surface(CAR)[..., :3]

@@ -20,6 +20,7 @@ from rendering import (
     identity,
     plan,
     scene,
+    shot,
     things,
     world,
 )
@@ -38,11 +39,12 @@ def watcher(x: float, y: float, z: float) -> Camera:
 
 def block(low, high, role="body", cue="", material=GREY) -> bodies.Part:
     solid = things.box(low, high, (0.5, 0.5, 0.5))
+    cue = identity.Cue(cue) if role == "cue" else None
     return bodies.Part("block", solid.vertices, solid.faces, None, None, material, role, cue)
 
 
 def crop_of(body, viewer, pose=ORIGIN):
-    return crop_around(viewer, pose.apply(body.outline), np.random.default_rng(0))
+    return crop_around(viewer, pose.apply(body.outline), 192, np.random.default_rng(0))
 
 
 LIGHT = scene.draw_light("overcast", np.random.default_rng(0))
@@ -51,7 +53,8 @@ LIGHT = scene.draw_light("overcast", np.random.default_rng(0))
 def masks_of(body, crop, others=(), surfaces=(), pose=ORIGIN):
     """(cues, vehicle) of a vehicle among other things."""
     built = scene.build([(body, pose), *others], list(surfaces), LIGHT, crop)
-    return scene.masks(built, body, pose, crop)
+    cues, vehicle = scene.masks(built, body, pose, crop)
+    return cues.any(0), vehicle
 
 
 def wall(viewer: Camera, share: float):
@@ -103,7 +106,7 @@ def test_projection_agrees_with_the_renderer():
     found = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
     expected = np.clip([*low, *high], 0, [*crop.size, *crop.size])
     assert np.abs(np.array(found) - expected).max() <= 1.5
-    assert max(crop.size) == camera.LONG_SIDE
+    assert max(crop.size) == 192
 
 
 def test_two_renders_are_equal_bit_for_bit():
@@ -151,6 +154,48 @@ def test_glass_counts_for_the_vehicle_but_does_not_hide_a_cue():
     assert cue.sum() > 100 and vehicle.mean() > 0.7
     opaque = scene.Body([block((1.0, -1, 0), (1.02, 1, 1)), sticker])
     assert not masks_of(opaque, crop)[0].any()
+
+
+def test_each_cue_has_a_layer_of_its_own_on_each_side():
+    """Two slabs on the flanks are one cue, a box on the roof another; seen from the left."""
+    stripe = identity.Cue("band", (("colors", ("red",)), ("faces", ("left", "right"))))
+    lamp = identity.Cue("roof", (("colors", ("blue",)),))
+    parts = [block((-2, -0.8, 0), (2, 0.8, 1.5))]
+    for y in (0.8, -0.82):
+        slab = things.box((-1, y, 0.4), (1, y + 0.02, 0.8), (0.5, 0.5, 0.5))
+        parts.append(
+            bodies.Part("slab", slab.vertices, slab.faces, None, None, GREY, "cue", stripe)
+        )
+    top = things.box((-0.2, -0.2, 1.5), (0.2, 0.2, 1.8), (0.5, 0.5, 0.5))
+    parts.append(bodies.Part("top", top.vertices, top.faces, None, None, GREY, "cue", lamp))
+    body = scene.Body(parts)
+    assert body.marks == [(stripe, "left"), (stripe, "right"), (lamp, "above")]
+    viewer = watcher(1, 12, 3)
+    crop = crop_of(body, viewer)
+    built = scene.build([(body, ORIGIN)], [], LIGHT, crop)
+    layers, vehicle = scene.masks(built, body, ORIGIN, crop)
+    left, right, above = (int(layer.sum()) for layer in layers)
+    assert right == 0 and left > 4 * above > 100
+    assert not (layers[0] & layers[2]).any()
+    image = np.where(layers[0][..., None], (200, 20, 20), (90, 100, 110)).astype(np.uint8)
+    assert shot.in_sight(image, layers, vehicle, body.marks) == (
+        ("band red", "left", left, 110),
+        ("roof blue", "above", above, 0),
+    )
+
+
+def test_mud_in_front_hides_a_cue_and_is_part_of_the_vehicle():
+    body = scene.Body(
+        [block((-1, -1, 0), (1, 1, 1)), block((1, -0.2, 0.4), (1.02, 0.2, 0.6), "cue", "sticker")]
+    )
+    mud = scene.Body([block((1.03, -0.5, 0.2), (1.04, 0.5, 0.8))])
+    crop = crop_of(body, watcher(9, 0.5, 1.5))
+    built = scene.build([(body, ORIGIN), (mud, ORIGIN)], [], LIGHT, crop)
+    layers, vehicle = scene.masks(built, body, ORIGIN, crop, mud)
+    assert not layers.any() and vehicle.mean() > 0.5
+    without = scene.build([(body, ORIGIN)], [], LIGHT, crop)
+    layers, alone = scene.masks(without, body, ORIGIN, crop)
+    assert layers.any() and np.mean(alone != vehicle) < 0.02
 
 
 def test_other_vehicles_hide_cues_and_vehicle():

@@ -1,0 +1,108 @@
+"""Can the cues of a rendered set be learned? Look-alike AUC against vehicles and image size.
+
+    python -m rendering rendered-veri-dev        # once, half an hour on two cores
+    PYTHONPATH=. python bench/learnable.py [--sizes 96 128] [--vehicles 100 200 400 600] [--write]
+
+Trains the control *identity only* (its stage 0, then as long again) on so many training vehicles of
+the development set, with as many steps for each number of vehicles, and scores all test vehicles
+by VeRi's protocol. Finished points are kept in build/learnable, so that a killed call goes on.
+`--write` keeps the table in results/bench.
+"""
+
+import argparse
+import os
+from dataclasses import replace
+
+from rnnha import paths
+
+os.environ.setdefault("RNNHA_RESULTS", str(paths.ROOT / "build" / "learnable"))
+FOLDER = paths.ROOT / "build" / "render" / "rendered-veri-dev"
+COLUMNS = ["vehicles", "image_size", "epochs", "seed", "auc_look_alikes", "auc_all"]
+COLUMNS += ["mAP", "mAP_look_alikes", "minutes"]
+
+
+def point(vehicles: int, size: int, epochs: int, seed: int) -> dict:
+    """Train and score one point; `epochs` a stage are those for all training vehicles."""
+    from rnnha import experiments, profiles
+    from rnnha.data import subset, veri
+    from rnnha.data.manifest import names_of
+    from rnnha.runs.run import Run, carry_out
+    from rnnha.scoring import protocols
+    from rnnha.scoring.pairs import separation
+
+    whole = veri.read(FOLDER / "VeRi", FOLDER.name, True)
+    every = whole.train.vehicle_id.nunique()
+    part = subset.fewer_vehicles(whole, vehicles, None)
+    part = replace(part, name=f"dev-{vehicles}-{size}-{epochs}")
+    steps = round(epochs * every / vehicles)
+    profile = profiles.profile("rendered")
+    scale = replace(
+        profile.vgg_m,
+        stage0=(replace(profile.vgg_m.stage0[0], epochs=steps),),
+        stage1=(replace(profile.vgg_m.stage1[0], epochs=steps),),
+    )
+    profile = replace(profile, pixels=(size, 2 * size), vgg_m=scale)
+    run = Run(experiments.row("identity-only"), profile, part, seed)
+    folder = carry_out(run)
+    kept = folder.embeddings()
+    names, o2 = kept["names"], kept["o2"]
+    test = subset.test_images(part)
+    assert list(names) == list(names_of(test))
+    known = whole.side_car.drop_duplicates("image").set_index("image").loc[list(names)]
+    alike = (known["model"] + "/" + known["paint"]).to_numpy()
+    # A gallery of look-alikes: whatever has another model or paint comes after all of them.
+    group = dict(zip(names, alike, strict=True))
+    place = {name: i for i, name in enumerate(names)}
+    from rnnha.scoring import ranking
+
+    unit = ranking.unit(o2)
+
+    def among(query, gallery):
+        rows, columns = ([place[n] for n in frame["name"]] for frame in (query, gallery))
+        found = ranking.euclidean(unit[rows], unit[columns])
+        other = (
+            query["name"].map(group).to_numpy()[:, None] != gallery["name"].map(group).to_numpy()
+        )
+        return found + 10 * other
+
+    def mean_ap(**how) -> float:
+        scores = protocols.score(part, draws=None, **how)
+        scores = scores[scores["protocol"] == "image-to-image"]
+        return 100 * scores["ap"].mean()
+
+    cars = test["vehicle_id"], test["camera_id"]
+    histories = (folder.history(), run.stage0.folder.history())
+    return {
+        "vehicles": vehicles,
+        "image_size": size,
+        "epochs": steps,
+        "seed": seed,
+        "auc_look_alikes": separation(o2, *cars, alike).auc,
+        "auc_all": separation(o2, *cars).auc,
+        "mAP": mean_ap(embed=protocols.by_name(names, o2)),
+        "mAP_look_alikes": mean_ap(distance=among),
+        "minutes": sum(history["seconds"].sum() for history in histories) / 60,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[96, 128])
+    parser.add_argument("--vehicles", type=int, nargs="+", default=[100, 200, 400, 600])
+    parser.add_argument("--epochs", type=int, default=12, help="a stage, for all vehicles")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--write", action="store_true", help="keep results/bench/learnable.csv")
+    options = parser.parse_args()
+    rows = []
+    for size in options.sizes:
+        for vehicles in options.vehicles:
+            rows.append(point(vehicles, size, options.epochs, options.seed))
+            print({k: round(v, 3) for k, v in rows[-1].items()}, flush=True)
+    if options.write:
+        from machine import keep
+
+        keep(rows, COLUMNS, "learnable.csv", threads=1)
+
+
+if __name__ == "__main__":
+    main()
