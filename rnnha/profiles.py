@@ -1,6 +1,6 @@
 """The profiles: at which size, with which backbone and recipe the rows of `experiments` run."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 from rnnha.experiments import Row
 
@@ -17,6 +17,9 @@ class Phase:
     accumulate: a batch goes through the network in so many parts whose gradients are added: as
     the whole one's, except that batch normalisation sees a part. checkpointing: ResNet-50 keeps
     only what enters each of its stages and computes the rest again: less memory, the same numbers.
+    decay: (factor, steps): the rate is multiplied by the factor every so many steps. clip: the
+    largest norm of a step's gradient. per_vehicle: a batch holds so many images of each of its
+    vehicles, next to each other, for losses that compare images; 1: images in random order.
     """
 
     epochs: int
@@ -30,6 +33,9 @@ class Phase:
     jitter: float = 0.0
     accumulate: int = 1
     checkpointing: bool = False
+    decay: tuple[float, int] | None = None
+    clip: float | None = None
+    per_vehicle: int = 1
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,7 @@ class Scale:
     """What a row is at a profile: a network of `models.backbones` and how it is trained.
 
     parts_when_large: in how many parts a batch of stage 0 and of stage 1 is taken at "672".
+    whole: all phases of a system that starts from no stage 0, where it has phases of its own.
     """
 
     image_size: int
@@ -45,6 +52,7 @@ class Scale:
     stage0: tuple[Phase, ...] = ()
     stage1: tuple[Phase, ...] = ()
     parts_when_large: tuple[int, int] = (1, 1)
+    whole: tuple[Phase, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,7 @@ class Profile:
     train_vehicles, test_vehicles: only so many, for a quick look. pretrained: the backbones
     start from ImageNet weights, as the paper's did. seeds_of_large_rows: how many seeds the
     rows get that are larger than the ablation's; None: all. datasets: those meant for it.
+    own: the compared systems that have settings of their own, by method.
     """
 
     name: str
@@ -67,6 +76,7 @@ class Profile:
     pretrained: bool = False
     seeds_of_large_rows: int | None = None
     datasets: tuple[str, ...] = ("rendered-veri", "rendered-vehicleid")
+    own: dict[str, Scale] = field(default_factory=dict, hash=False)
 
     @property
     def full_size(self) -> bool:
@@ -75,7 +85,10 @@ class Profile:
 
     def scale(self, row: Row) -> Scale:
         """What `row` is at this profile."""
-        scale = {"vgg-m": self.vgg_m, "resnet-50": self.resnet_50}[row.backbone]
+        scale = (
+            self.own.get(row.method)
+            or ({"vgg-m": self.vgg_m, "resnet-50": self.resnet_50}[row.backbone])
+        )
         if row.pixels != 672:
             return replace(scale, image_size=self.pixels[0])
         stage0, stage1 = (
@@ -94,7 +107,18 @@ def _small(size: int, backbones: tuple[str, str], width: int, epochs: int, **lim
     )
     stages = (recipe,), (replace(recipe, lr=0.05),)
     vgg_m, resnet = (Scale(size, backbone, width, *stages) for backbone in backbones)
-    return dict(pixels=(size, 2 * size), vgg_m=vgg_m, resnet_50=resnet, **limits)
+    # Losses that compare images: as many epochs, batches of eight vehicles with four images each.
+    comparing = tuple(replace(phase, per_vehicle=4) for phase in (recipe, replace(recipe, lr=0.05)))
+    gentle = tuple(replace(phase, lr=phase.lr / 10, clip=20.0) for phase in comparing)
+    own = {
+        method: replace(vgg_m, whole=phases)
+        for phases, methods in (
+            (gentle, ("triplet", "ccl", "mixed-diff-ccl", "siamese-visual")),
+            (comparing, ("bnneck", "vami")),
+        )
+        for method in methods
+    }
+    return dict(pixels=(size, 2 * size), vgg_m=vgg_m, resnet_50=resnet, own=own, **limits)
 
 
 # The authors' code: stage 0 with Adam; stage 1 with RMSprop, started afresh at a tenth of the
@@ -103,6 +127,30 @@ _ADAM = Phase(40, 128, "adam", 1e-3, flip=True)
 _RMSPROP = Phase(10, 64, "rmsprop", 1e-3)
 # Where a step would not fit a GPU of 12 GB: batches in parts, and ResNet-50 recomputes its stages.
 _RECOMPUTED = replace(_ADAM, checkpointing=True)
+
+# The compared systems as their papers trained them. Of CCL's files the rates and the batches are
+# known; how long they ran, and all of Triplet Loss, GoogLeNet's batch, Siamese-Visual and VAMI,
+# is our reading: docs/systems.md.
+_CLUSTERS = Phase(
+    60, 160, "sgd", 2e-4, weight_decay=2e-4, decay=(0.7, 10_000), clip=20.0, per_vehicle=5
+)
+_PAIRS = Phase(30, 64, "adam", 1e-4, flip=True, checkpointing=True, per_vehicle=4)
+_PUBLISHED = {
+    **dict.fromkeys(
+        ("triplet", "ccl", "mixed-diff-ccl"), Scale(224, "vgg-m", 1024, whole=(_CLUSTERS,))
+    ),
+    "clvr": Scale(224, "vgg-m", 1024, whole=(_ADAM,)),
+    # 10,000 steps
+    "googlenet": Scale(
+        224, "googlenet", 1024, whole=(Phase(20, 32, "sgd", 1e-3, weight_decay=2e-4, flip=True),)
+    ),
+    "siamese-visual": Scale(224, "resnet-50", 2048, whole=(_PAIRS,)),
+    "vami": Scale(224, "vgg-m", 1024, whole=(replace(_ADAM, lr=1e-4, per_vehicle=4),)),
+    # fast-reid's and torchreid's: Adam, 64 images of 16 vehicles
+    "bnneck": Scale(
+        224, "resnet-50", 2048, whole=(replace(_PAIRS, epochs=60, lr=3.5e-4, weight_decay=5e-4),)
+    ),
+}
 
 PROFILES = {
     # 28 epochs a stage, chosen on held-out training vehicles: see docs/analysis.md.
@@ -124,6 +172,7 @@ PROFILES = {
         Scale(
             224, "resnet-50", 2048, (_RECOMPUTED,), (replace(_RMSPROP, epochs=19, batch=8),), (8, 1)
         ),
+        own=_PUBLISHED,
         pretrained=True,
         datasets=("veri", "vehicleid"),
     ),

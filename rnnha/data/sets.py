@@ -51,6 +51,8 @@ class DataSet:
     poster: the table that it is shown in; None for a set that the paper has not.
     trained_on: (images, vehicles, coarse classes) where even the label files are absent, from
         the authors' own training lists. archive: the file in the repository that holds it.
+    car_models: where GoogLeNet learns car models for it, outside the set: CompCars, or another
+        set; see `data.outside`.
     """
 
     name: str
@@ -62,6 +64,7 @@ class DataSet:
     synthetic: bool = False
     trained_on: tuple[int, int, int] | None = None
     archive: str | None = None
+    car_models: str = "rendered-vehicleid"
 
     @property
     def path(self) -> Path:
@@ -90,6 +93,7 @@ SETS = {
             "them by e-mail as https://vehiclereid.github.io/VeRi/ says",
             poster=_veri(),
             trained_on=(37_778, 576, 9),
+            car_models="CompCars",
         ),
         DataSet(
             "vehicleid",
@@ -100,6 +104,7 @@ SETS = {
             "the PKU VehicleID page to its authors",
             poster=_vehicleid({size: size for size in ("800", "1600", "2400")}),
             trained_on=(90_168, 10_309, 228),
+            car_models="CompCars",
         ),
         DataSet(
             "photographs",
@@ -129,6 +134,7 @@ SETS = {
             poster=_vehicleid({"50": "800", "100": "1600", "200": "2400"}),
             synthetic=True,
             archive="rendered-vehicleid-v1.tar",
+            car_models="rendered-veri",
         ),
     )
 }

@@ -7,9 +7,9 @@ folder is known: a new system is one file here and one entry there (docs/adding-
 from importlib import import_module
 from pkgutil import iter_modules
 
-from rnnha.methods.base import Method, of, stage0_of
+from rnnha.methods.base import Method, needed, of, stage0_of
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
 
-__all__ = ["Method", "of", "stage0_of"]
+__all__ = ["Method", "needed", "of", "stage0_of"]

@@ -29,6 +29,7 @@ class Method:
     needs_coarse: and they need coarse labels.
     has_weights: it leaves weights that `export`, `cross` and `compare` can take.
     starts_from_stage0: it goes on from a backbone that was trained on identities.
+    ranks_by_embedding: its embeddings' Euclidean distance ranks; not where it has its own.
     has_steps: it has the states o1 and o2, which are scored one by one, and maps.
     """
 
@@ -39,6 +40,7 @@ class Method:
     has_weights: ClassVar[bool] = False
     starts_from_stage0: ClassVar[bool] = False
     has_steps: ClassVar[bool] = False
+    ranks_by_embedding: ClassVar[bool] = True
 
     #: Distances float32 [Q, G] between the images of two manifests, which have the image's file
     #: name as column `name`; None: those of the embeddings `o2`.
@@ -46,8 +48,10 @@ class Method:
     #: What it computed in: of `profiles.PRECISIONS`, None where nothing was trained.
     precision: str | None = None
 
-    def __init_subclass__(cls, name: str, **rest):
+    def __init_subclass__(cls, name: str | None = None, **rest):
         super().__init_subclass__(**rest)
+        if name is None:  # what methods share
+            return
         if (other := _CLASSES.get(name)) is not None and other.__module__ != cls.__module__:
             raise TypeError(f"two methods are called {name!r}: {other} and {cls}")
         cls.name = name
@@ -62,9 +66,14 @@ class Method:
         return ()
 
     @classmethod
-    def settings(cls, row: Row, scale: Scale, train: pd.DataFrame) -> dict:
+    def settings(cls, run: "Run") -> dict:
         """What decides its numbers, for `config.json`."""
         return {}
+
+    @classmethod
+    def takes(cls, row: Row) -> tuple[Row, ...]:
+        """The rows whose finished runs, of the same set and seed, it takes; beside its stage 0."""
+        return ()
 
     def fit(self, train: pd.DataFrame) -> list[dict]:
         """Learn from the training manifest; return the history, one dict per epoch."""
@@ -87,6 +96,12 @@ def of(row: Row) -> type[Method]:
             f"row {row.slug}: unknown method {row.method!r}; known: {', '.join(sorted(_CLASSES))}"
         )
     return _CLASSES[row.method]
+
+
+def needed(row: Row) -> list[Row]:
+    """All rows whose runs come before this row's, each after what it needs itself."""
+    first = [] if row.method is None else [stage0_of(row), *of(row).takes(row)]
+    return list(dict.fromkeys(r for each in first if each for r in [*needed(each), each]))
 
 
 def stage0_of(row: Row) -> Row | None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from rnnha.images.cache import Images
+    from rnnha.runs.run import Run
+    from rnnha.training.loop import Losses
 
 
 def with_coarse_label(train: pd.DataFrame) -> pd.DataFrame:
@@ -37,7 +39,8 @@ class Network(Method, name="network"):
         return scale.stage0 if row.kind == "stage" else scale.stage1
 
     @classmethod
-    def settings(cls, row: Row, scale: Scale, train: pd.DataFrame) -> dict:
+    def settings(cls, run: "Run") -> dict:
+        row, scale, train = run.row, run.scale, run.benchmark.train
         labelled = with_coarse_label(train)
         return {
             "steps": row.steps,
@@ -60,8 +63,8 @@ class Network(Method, name="network"):
         parts = row.steps, row.attention, scale.state_width, coarse_classes, vehicles
         if row.variant == "released":
             doubled = row.backbone == "vgg-m"
-            return ReleasedCoarseToFine(_backbone(row, scale), *parts, doubled_first_step=doubled)
-        return CoarseToFine(_backbone(row, scale), *parts)
+            return ReleasedCoarseToFine(backbone(row, scale), *parts, doubled_first_step=doubled)
+        return CoarseToFine(backbone(row, scale), *parts)
 
     def fit(self, train: pd.DataFrame) -> list[dict]:
         """Train on the images of `train` that `with_coarse_label` keeps."""
@@ -78,11 +81,11 @@ class Network(Method, name="network"):
         torch.manual_seed(run.seed)
         self.model = self.build(run.row, scale, len(coarse_names), len(vehicles))
         if run.stage0 is not None:
-            checkpoint.load_backbone(self.model, run.stage0.folder.whole_weights())
+            self.start(run.stage0.folder.whole_weights())
         elif run.imported is not None:
             released = run.row.variant == "released"
-            backbone = self.model.backbone.backbone if released else self.model.backbone
-            weights.load_backbone(backbone, scale.backbone, run.imported, raw=released)
+            own = self.model.backbone.backbone if released else self.model.backbone
+            weights.load_backbone(own, scale.backbone, run.imported, raw=released)
         history = self._train(train, torch.from_numpy(coarse), torch.from_numpy(fine))
         if processes.is_writer():
             info = {
@@ -95,6 +98,19 @@ class Network(Method, name="network"):
             }
             checkpoint.save(self.model, info, run.folder.weights)
         return history
+
+    def start(self, weights: Path) -> None:
+        """Take the backbone that stage 0 has trained."""
+        from rnnha.models import checkpoint
+
+        checkpoint.load_backbone(self.model, weights)
+
+    @classmethod
+    def losses(cls) -> "Losses":
+        """What it learns from: one of `rnnha.training.losses`."""
+        from rnnha.training.losses import both_heads
+
+        return both_heads
 
     def _train(self, train: pd.DataFrame, coarse: "Tensor", fine: "Tensor") -> list[dict]:
         from rnnha.training import device, loop, processes, timing
@@ -125,6 +141,7 @@ class Network(Method, name="network"):
                 device=where,
                 precision=self.precision,
                 title=f"{run.benchmark.name} {run.row.slug} seed {run.seed}",
+                losses=self.losses(),
             )
         return history
 
@@ -146,6 +163,17 @@ class Network(Method, name="network"):
         return Images(manifest.path, size, cache=cache)
 
 
+class FromScratch(Network):
+    """A compared network: no steps, and no stage 0 on identities. It begins from ImageNet where
+    the profile does, and has as many epochs in all as RNN-HA has in both stages."""
+
+    needs_coarse = starts_from_stage0 = has_steps = False
+
+    @classmethod
+    def phases(cls, row: Row, scale: Scale) -> tuple[Phase, ...]:
+        return scale.whole or (*scale.stage0, *scale.stage1)
+
+
 class IdentityOnly(Network, name="identity-only"):
     """Stage 0 of the authors' training, and a control: backbone, pooling, identities."""
 
@@ -155,7 +183,7 @@ class IdentityOnly(Network, name="identity-only"):
     def build(cls, row: Row, scale: Scale, coarse_classes: int, vehicles: int) -> "nn.Module":
         from rnnha.models import rnn_ha
 
-        return rnn_ha.IdentityOnly(_backbone(row, scale), vehicles)
+        return rnn_ha.IdentityOnly(backbone(row, scale), vehicles)
 
 
 class Untrained(Network, name="untrained"):
@@ -171,13 +199,14 @@ class Untrained(Network, name="untrained"):
         return []
 
 
-def _backbone(row: Row, scale: Scale) -> "nn.Module":
+def backbone(row: Row, scale: Scale) -> "nn.Module":
+    """The untrained backbone of a row."""
     from rnnha.images.batches import MEAN, STD
     from rnnha.models.backbones import BACKBONES
     from rnnha.models.rnn_ha import RawColours
 
-    backbone = BACKBONES[scale.backbone]()
-    return RawColours(backbone, MEAN, STD) if row.variant == "released" else backbone
+    built = BACKBONES[scale.backbone]()
+    return RawColours(built, MEAN, STD) if row.variant == "released" else built
 
 
 def build(row: Row, scale: Scale, coarse_classes: int, vehicles: int) -> "nn.Module":

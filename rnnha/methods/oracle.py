@@ -1,16 +1,18 @@
 """Control: an oracle that knows some labels of a vehicle, and nothing of the picture."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from rnnha.data.manifest import Benchmark, names_of
 from rnnha.data.subset import test_images
-from rnnha.experiments import Row
 from rnnha.files import DataError
 from rnnha.methods.base import Method
-from rnnha.profiles import Scale
+
+if TYPE_CHECKING:
+    from rnnha.runs.run import Run
 
 
 class Oracle(Method, name="oracle"):
@@ -19,8 +21,8 @@ class Oracle(Method, name="oracle"):
     seeded = learns = False
 
     @classmethod
-    def settings(cls, row: Row, scale: Scale, train: pd.DataFrame) -> dict:
-        return {"columns": list(row.columns)}
+    def settings(cls, run: "Run") -> dict:
+        return {"columns": list(run.row.columns)}
 
     def fit(self, train: pd.DataFrame) -> list[dict]:
         """Look the labels of the test images up; nothing is learned from `train`."""

@@ -3,6 +3,7 @@
 from functools import partial
 
 from torch import Tensor, nn
+from torchvision.models import googlenet
 from torchvision.models.resnet import BasicBlock
 
 from rnnha.models.resnet import ResNet50
@@ -31,8 +32,37 @@ class SmallVGGM(nn.Module):
             *_convolution(c, c, 3),
         )
 
+    @property
+    def lower(self) -> nn.Sequential:
+        """conv1 to conv3: the same layers, not a copy."""
+        return self.layers[:11]
+
+    @property
+    def upper(self) -> nn.Sequential:
+        """conv4 and conv5: the same layers, not a copy."""
+        return self.layers[11:]
+
     def forward(self, images: Tensor) -> Tensor:
         return self.layers(images)
+
+
+class GoogLeNet(nn.Module):
+    """torchvision's GoogLeNet (Szegedy et al. 2015, with batch normalisation) up to its last
+    inception block: 224 -> 7x7, 1,024 channels."""
+
+    channels = 1024
+
+    def __init__(self):
+        super().__init__()
+        whole = googlenet(weights=None, aux_logits=False, transform_input=True, init_weights=True)
+        whole.avgpool = whole.dropout = whole.fc = nn.Identity()
+        self.layers = whole
+
+    def forward(self, images: Tensor) -> Tensor:
+        X = self.layers._transform_input(images)
+        for layer in self.layers.children():
+            X = layer(X)
+        return X
 
 
 class SmallResNet(nn.Module):
@@ -80,6 +110,7 @@ def _convolution(channels: int, width: int, kernel: int, stride: int = 1) -> lis
 BACKBONES = {
     "vgg-m": VGGM,
     "resnet-50": ResNet50,
+    "googlenet": GoogLeNet,
     "small-vgg-m": SmallVGGM,
     "small-resnet": SmallResNet,
     "tiny-vgg-m": partial(SmallVGGM, (16, 32, 64)),

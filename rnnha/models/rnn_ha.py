@@ -39,13 +39,13 @@ class Output(NamedTuple):
     """What a forward pass gives; B images, C coarse classes, V vehicles, H state width.
 
     coarse     [B, C] logits of the car model or type; None for a network without that head
-    fine       [B, V] logits of the vehicle
+    fine       [B, V] logits of the vehicle; None for a network without that head
     o1, o2     [B, H] states after the coarse and the fine step; o2 is the embedding
     attention  [B, h, w] weights of step 2, each image's sum to 1; None without attention
     """
 
     coarse: Tensor | None
-    fine: Tensor
+    fine: Tensor | None
     o1: Tensor | None
     o2: Tensor
     attention: Tensor | None

@@ -52,6 +52,16 @@ class VGGM(nn.Module):
             )
         )
 
+    @property
+    def lower(self) -> nn.Sequential:
+        """conv1 to conv3: the same layers, not a copy."""
+        return self.layers[:10]
+
+    @property
+    def upper(self) -> nn.Sequential:
+        """conv4 to pool5: the same layers, not a copy."""
+        return self.layers[10:]
+
     def forward(self, images: Tensor) -> Tensor:
         return self.layers(images)
 

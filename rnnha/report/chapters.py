@@ -49,8 +49,8 @@ def chapters(wanted: Sequence[Target], datasets: Sequence[str]) -> dict[str, dic
 
 
 def fragment(wanted: Sequence[Target], datasets: Sequence[str], force: bool = False) -> str:
-    """Lines for make: TRAIN, the runs that are left (data set/row/seed), each after its stage 0 if
-    that is left, too; CHAPTERS that are left and their parameters; TABLES and REPORT, where they
+    """Lines for make: TRAIN, the runs that are left (data set/row/seed), each after those of them
+    that it needs; CHAPTERS that are left and their parameters; TABLES and REPORT, where they
     are to be made.
 
     force: the wanted runs are left whether they are finished or not. A finished run that lost its
@@ -70,10 +70,10 @@ def fragment(wanted: Sequence[Target], datasets: Sequence[str], force: bool = Fa
         f"REPORT += {'yes' if report else ''}",
     ]
     for dataset, slug, seed in runs:
-        start = methods.stage0_of(row(slug))
-        if start is not None and (dataset, start.slug, seed) in runs:
-            before = _target((dataset, start.slug, seed))
-            lines.append(f"run/{_target((dataset, slug, seed))}: run/{before}")
+        for start in methods.needed(row(slug)):
+            before = dataset, start.slug, seed if methods.of(start).seeded else 0
+            if before in runs:
+                lines.append(f"run/{_target((dataset, slug, seed))}: run/{_target(before)}")
     for name, parameters in pages.items():
         asked = " ".join(f"-p {key} {value}" for key, value in parameters.items())
         lines.append(f"FOR_{name} ?= {asked}")

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch.nn import functional as F
 
 from rnnha import experiments, methods, paths, profiles
 from rnnha.data import sets
@@ -53,7 +52,7 @@ def dry_run(experiment: str, dataset: str, profile: str, step_seconds: float | N
     counts = _counts(dataset, benchmark)
     if benchmark is not None:
         expect_trainable(Run(row, size, benchmark, seed=0))
-    rows = [r for r in (methods.stage0_of(row), row) if r]
+    rows = [*methods.needed(row), row]
     stages = [stage for r in rows for stage in _stages(r, size, counts)]
     lines = [
         f"{row.title} on {dataset}, profile {size.name}",
@@ -118,7 +117,7 @@ def _missing_weights(rows: set[Row], profile: Profile) -> list[str]:
     """What is wrong with VGG-M's ImageNet weights; runs download ResNet-50's themselves."""
     messages = []
     for row in rows:
-        if row.backbone == "vgg-m":
+        if profile.scale(row).backbone == "vgg-m":
             try:
                 first_weights(row, profile)
             except (OSError, ValueError) as error:
@@ -175,12 +174,10 @@ def try_step(
                 layers[-1].register_forward_hook(leave)
         part = -(-phase.batch // phase.accumulate)
         batch = torch.empty(part, 3, scale.image_size, scale.image_size)
-        labels = torch.empty(part, dtype=torch.int64)
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            output = model(batch)
-            loss = F.cross_entropy(output.fine, labels)
-            if output.coarse is not None:
-                loss = loss + F.cross_entropy(output.coarse, labels)
+            # Any number that all outputs have a part in: the true losses look at values.
+            outputs = [value for value in model(batch) if isinstance(value, torch.Tensor)]
+            loss = sum(value.square().mean() for value in outputs)
         loss.backward()
         optimizer.step()
         grid = tuple(model.backbone(batch[:1]).shape[2:])

@@ -41,9 +41,8 @@ def targets(
             large = (r.backbone, r.pixels) != ("vgg-m", 224)
             every = profile.seeds_of_large_rows if large else None
             for seed in seeds[: every if methods.of(r).seeded else 1]:
-                if (stage0 := methods.stage0_of(r)) is not None:
-                    result[dataset, stage0.slug, seed] = None
-                result[dataset, r.slug, seed] = None
+                for each in [*methods.needed(r), r]:
+                    result[dataset, each.slug, seed if methods.of(each).seeded else 0] = None
     runs = {slug for _, slug, _ in result}
     for r in chosen or ():
         if r.slug not in runs:

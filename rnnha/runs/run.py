@@ -59,6 +59,14 @@ class Run:
         return start and replace(self, row=start)
 
     @property
+    def taken(self) -> list["Run"]:
+        """The runs that it takes something from, beside stage 0."""
+        return [
+            replace(self, row=row, seed=self.seed if methods.of(row).seeded else 0)
+            for row in self.method.takes(self.row)
+        ]
+
+    @property
     def pretrained(self) -> dict | str:
         """What the backbone began from: stage 0's word for it, where there is a stage 0."""
         if self.stage0 is not None:
@@ -82,13 +90,18 @@ class Run:
             "profile": self.profile.name,
             "method": self.row.method,
             "image_size": self.scale.image_size,
-            **self.method.settings(self.row, self.scale, self.benchmark.train),
+            **self.method.settings(self),
         }
         if self.method.has_weights:
             start = self.stage0 and self.stage0.folder
             known = start is not None and start.complete
             config["stage0"] = start.config()["settings_key"] if known else None
             config["pretrained"] = pretrained
+        if taken := self.taken:
+            config["takes"] = {
+                run.row.slug: run.folder.config()["settings_key"] if run.folder.complete else None
+                for run in taken
+            }
         if self.precision != "float32":
             config["precision"] = self.precision
         return config
@@ -157,8 +170,8 @@ def carry_out(wanted: Run, force: bool = False) -> RunFolder:
         if processes.from_writer(lambda: place.complete):
             _expect_same(wanted)
             return place
-        if wanted.stage0 is not None:
-            carry_out(wanted.stage0)
+        for first in filter(None, [wanted.stage0, *wanted.taken]):
+            carry_out(first)
         imported = processes.first_the_writer(lambda: first_weights(wanted.row, wanted.profile))
         _train_and_score(replace(wanted, imported=imported))
         processes.wait()  # the others may not read a run that is not complete
@@ -199,7 +212,7 @@ def _train_and_score(run: Run) -> None:
 def _expect_same(wanted: Run) -> None:
     """Raise ValueError where a finished run was made with other settings or of other data."""
     found, config = wanted.folder.config(), wanted.config()
-    decided_before = ("stage0", "pretrained")  # by the profile, and by what was at hand
+    decided_before = ("stage0", "takes", "pretrained")  # by the profile, and by what was at hand
     other = [k for k in config if k not in decided_before and found.get(k) != config[k]]
     if found["key_parts"]["data"] != wanted.benchmark.key:
         other.append("data")
@@ -251,13 +264,20 @@ def prepared(benchmark: Benchmark, profile: Profile, holdout: bool = False) -> B
     return benchmark
 
 
+def _begins(row: Row, profile: Profile) -> bool:
+    """Whether a row trains a network, and no stage 0 has been before it."""
+    method = methods.of(row)
+    trains = method.has_weights and bool(method.phases(row, profile.scale(row)))
+    return trains and methods.stage0_of(row) is None
+
+
 def first_weights(row: Row, profile: Profile) -> Path | None:
-    """ImageNet weights of stage 0's backbone where the profile wants them, else None.
+    """ImageNet weights for a backbone's first training where the profile wants them, else None.
 
     The released variant feeds raw colours into them, although they expect normalised ones: that
     is what the authors ran. Raises FileNotFoundError with what to fetch and where to put it.
     """
-    if not profile.pretrained or row.kind != "stage":
+    if not profile.pretrained or not _begins(row, profile):
         return None
     from rnnha.models.pretrained import weights
 

@@ -70,7 +70,7 @@ class Table:
 def build(results: Results) -> Table:
     """Table of a data set from its finished runs.
 
-    Rows not built or not run have the paper's number and empty cells; rows trained on another
+    Rows that have not been run have the paper's number and empty cells; rows trained on another
     data set come last, where there are any. Raises KeyError for a data set without a table,
     ResultsError where the runs of one row do not belong together.
     """

@@ -30,7 +30,7 @@ def _origin(data_set: DataSet) -> list[str]:
         f"{data_set.poster.name}; which scoring protocol it used is not stated.",
         f"ours: {data_set.poster.protocol}, embedding o2; mean ± standard deviation over seeds "
         "[95 % interval over test vehicles, by bootstrap]; percent.",
-        "An empty cell is a system not built or not run.",
+        "An empty cell has not been run.",
     ]
     if data_set.synthetic:
         found.append(

@@ -24,7 +24,7 @@ def embed(
     for pixels, _ in batches(images, ours, batch):
         output = model(normalise(to_device(device, pixels)))
         for name in ("o1", "o2", "attention"):
-            value = getattr(output, name)
+            value = getattr(output, name, None)
             if value is not None:
                 parts.setdefault(name, []).append(value.float().cpu().numpy())
     everybody = processes.gather(parts)

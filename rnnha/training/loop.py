@@ -8,7 +8,7 @@ from the last epoch gives the same numbers as one that was never killed. Several
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
@@ -16,16 +16,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from tqdm import tqdm
 
 from rnnha.images.batches import augment, normalise
 from rnnha.images.cache import Images
-from rnnha.models.rnn_ha import Output
 from rnnha.profiles import Phase
 from rnnha.training import processes, state
 from rnnha.training.device import autocast, to_device
+from rnnha.training.losses import both_heads
 
+Losses = Callable[[object, Tensor, Tensor], dict[str, Tensor]]
 MEASURES = ("loss", "coarse_loss", "fine_loss", "coarse_accuracy", "fine_accuracy")
 
 
@@ -48,12 +48,14 @@ def train(
     device: torch.device,
     precision: str = "float32",
     title: str = "",
+    losses: Losses = both_heads,
 ) -> list[dict]:
     """Train `model` in place for one phase; return its history, a dict of numbers per epoch.
 
     images: N images; coarse, fine: int64 [N] class indices. first_epoch: epochs that earlier
     phases of this stage had. checkpoint: where the state is kept; one with another `key`
     belongs to other settings and is not used. precision: "float32" or "bfloat16" (autocast).
+    losses: one of `rnnha.training.losses`.
     Raises TrainingError where the loss is not finite, ValueError where a batch is too small for
     the processes and the phase's `accumulate`.
     """
@@ -82,11 +84,21 @@ def train(
     )
     for epoch in (first_epoch + e for e in progress):
         began, rate = time.perf_counter(), optimizer.param_groups[0]["lr"]
-        steps = _augmented(images, phase, seed, stage, epoch)
+        steps = _augmented(images, fine, phase, seed, stage, epoch)
         if device.type == "cuda":
             steps = _ahead(steps)
         try:
-            row = _epoch(together, steps, coarse, fine, optimizer, schedule, device, precision)
+            row = _epoch(
+                together,
+                steps,
+                (coarse, fine),
+                losses,
+                optimizer,
+                schedule,
+                device,
+                precision,
+                phase.clip,
+            )
         except FloatingPointError as error:
             kept = f"the state after epoch {epoch} is kept in {checkpoint}" if history else ""
             raise TrainingError(
@@ -100,7 +112,9 @@ def train(
         )
         if processes.is_writer():
             state.save(checkpoint, key, model, optimizer, schedule, history, precision)
-        progress.set_postfix_str(f"loss {row['loss']:.3f}, fine {row['fine_accuracy']:.1%}", False)
+        right = row["fine_accuracy"] if math.isfinite(row["fine_accuracy"]) else None
+        told = f"loss {row['loss']:.3f}" + ("" if right is None else f", fine {right:.1%}")
+        progress.set_postfix_str(told, False)
     processes.alike(model)
     return history
 
@@ -120,15 +134,14 @@ def _ahead(steps: Iterator) -> Iterator:
 
 
 def _augmented(
-    images: Images, phase: Phase, seed: int, stage: int, epoch: int
+    images: Images, fine: Tensor, phase: Phase, seed: int, stage: int, epoch: int
 ) -> Iterator[list[tuple[float, Tensor, Tensor]]]:
     """The steps of an epoch, in random order, each the parts of a batch that are ours.
 
     A part is its weight (the fraction of the whole batch that it holds), uint8 pixels
     [B, 3, S, S] and indices [B].
     """
-    order = np.random.default_rng([seed, stage, epoch]).permutation(len(images))
-    order = order[: _batches_per_epoch(images, phase) * phase.batch]
+    order = _order(len(images), fine, phase, np.random.default_rng([seed, stage, epoch]))
     chance = dict(seed=seed, epoch=1000 * stage + epoch)
     how = dict(flip=phase.flip, shift=phase.shift, jitter=phase.jitter)
 
@@ -144,7 +157,21 @@ def _augmented(
         yield [part(batch, indices) for indices in ours]
 
 
-def _epoch(model, steps, coarse, fine, optimizer, schedule, device, precision) -> dict:
+def _order(count: int, fine: Tensor, phase: Phase, chance: np.random.Generator) -> np.ndarray:
+    """The images of an epoch, batch after batch: all in random order, or so many of a vehicle."""
+    whole = max(1, count // phase.batch) * phase.batch
+    if phase.per_vehicle == 1:
+        return chance.permutation(count)[:whole]
+    from pytorch_metric_learning.samplers import MPerClassSampler
+    from pytorch_metric_learning.utils import common_functions
+
+    common_functions.NUMPY_RANDOM = chance  # where the sampler's chance comes from
+    return np.array(list(MPerClassSampler(fine, phase.per_vehicle, phase.batch, whole)))
+
+
+def _epoch(
+    model, steps, labels, losses, optimizer, schedule, device, precision, clip: float | None
+) -> dict:
     """Train on every batch once; mean of each of MEASURES. FloatingPointError: loss not finite."""
     rows = []
     for parts in steps:
@@ -156,31 +183,19 @@ def _epoch(model, steps, coarse, fine, optimizer, schedule, device, precision) -
             with alone():
                 with autocast(device, precision):
                     output = model(normalise(to_device(device, pixels)))
-                    losses = _losses(output, coarse[index].to(device), fine[index].to(device))
-                for name, value in losses.items():
+                    found = losses(output, *(each[index].to(device) for each in labels))
+                for name, value in found.items():
                     row[name] = row.get(name, 0.0) + weight * value.item()
-                (losses["loss"] * (weight * processes.world_size())).backward()
+                (found["loss"] * (weight * processes.world_size())).backward()
         row = processes.total(row, device)
         if not math.isfinite(row["loss"]):
             raise FloatingPointError(f"the loss became {row['loss']}")
         rows.append(row)
+        if clip is not None:
+            nn.utils.clip_grad_norm_(model.parameters(), clip)
         optimizer.step()
         schedule.step()
     return {name: float(np.mean([row.get(name, math.nan) for row in rows])) for name in MEASURES}
-
-
-def _losses(output: Output, coarse: Tensor, fine: Tensor) -> dict[str, Tensor]:
-    """NLL of both heads, 1 : 1, and the accuracies on this batch."""
-    result = {
-        "fine_loss": F.cross_entropy(output.fine.float(), fine),
-        "fine_accuracy": (output.fine.argmax(1) == fine).float().mean(),
-    }
-    result["loss"] = result["fine_loss"]
-    if output.coarse is not None:
-        result["coarse_loss"] = F.cross_entropy(output.coarse.float(), coarse)
-        result["coarse_accuracy"] = (output.coarse.argmax(1) == coarse).float().mean()
-        result["loss"] = result["coarse_loss"] + result["fine_loss"]
-    return result
 
 
 def make_optimizer(model: nn.Module, phase: Phase) -> torch.optim.Optimizer:
@@ -202,4 +217,7 @@ def _schedule(optimizer, phase: Phase, per_epoch: int) -> torch.optim.lr_schedul
     steps = per_epoch * phase.epochs
     if phase.one_cycle:
         return torch.optim.lr_scheduler.OneCycleLR(optimizer, phase.lr, total_steps=steps + 1)
+    if phase.decay is not None:
+        factor, every = phase.decay
+        return torch.optim.lr_scheduler.StepLR(optimizer, every, factor)
     return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)

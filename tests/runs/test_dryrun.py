@@ -199,7 +199,7 @@ def test_checkpointing_keeps_the_inputs_of_the_stages_and_one_stage():
             ["rnn-ha-672"],
             r"RNN-HA \(672\) is no row of the table of rendered-veri",
         ),
-        (["rendered-veri"], ["lomo"], "LOMO"),
+        (["rendered-veri"], ["ccl"], "CCL"),
         (["my.csv"], None, "rnnha run"),
     ],
 )

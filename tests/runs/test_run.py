@@ -286,7 +286,6 @@ def test_a_set_that_cannot_serve_says_so_before_training(column, value, word, ti
     ("wrong", "word"),
     [
         (["run", "rnn-hha"], "unknown experiment 'rnn-hha'; known: "),
-        (["run", "lomo"], "not built"),
         (["run", "rnn-ha", "--dataset", "nowhere.csv"], "nowhere.csv"),
         (["run", "rnn-ha", "--dataset", "veri"], "ask them by e-mail"),
     ],

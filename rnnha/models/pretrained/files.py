@@ -1,4 +1,4 @@
-"""Read other people's weights of VGG-M and ResNet-50 into this project's names and input.
+"""Read other people's weights of the backbones into this project's names and input.
 
 The convention is `rnnha.images.batches.normalise`: RGB, ImageNet's mean and deviation. A network
 that was trained on another input is converted once, here, by folding its convention into the
@@ -11,7 +11,8 @@ VGG_CNN_M_1024           BGR, 0..255, minus (103.939, 116.779, 123.68)
 `vggm` of pretrained-    BGR, 0..255, minus (123.68, 116.779, 103.939): the mean is in
 models.pytorch           RGB order although the image is BGR. Kept as published, because
                          that is the input whose activations its users know
-ResNet-50, torchvision   RGB, ImageNet's mean and deviation: nothing to fold
+torchvision's ResNet-50  RGB, ImageNet's mean and deviation: nothing to fold (its GoogLeNet
+and GoogLeNet            changes to its own input by itself)
 =======================  ==========================================================
 """
 
@@ -28,11 +29,12 @@ from torchvision.models import ResNet50_Weights
 from rnnha.files import some
 from rnnha.images.batches import MEAN, STD
 from rnnha.models import vgg_m
+from rnnha.models.backbones import GoogLeNet
 from rnnha.models.pretrained import caffe
 from rnnha.models.resnet import ResNet50
 from rnnha.models.vgg_m import VGGM
 
-BACKBONES = {"vgg-m": VGGM, "resnet-50": ResNet50}
+BACKBONES = {"vgg-m": VGGM, "resnet-50": ResNet50, "googlenet": GoogLeNet}
 KEY = "rnnha-backbone"  # of the description in the files that this project writes
 CAFFE_MEAN = (103.939, 116.779, 123.68)  # of the channels blue, green, red
 VGGM_MEAN = (123.68, 116.779, 103.939)  # of the same channels: see above
@@ -201,6 +203,17 @@ def _from_state(state: dict[str, Tensor], sha256: str) -> Pretrained:
             list(trunk),
             [k for k in state if k not in trunk],
             "resnet-50",
+        )
+    if "inception3a.branch1.conv.weight" in state:
+        trunk = {k: v for k, v in state.items() if not k.startswith(("fc.", "aux"))}
+        return Pretrained(
+            "googlenet",
+            "GoogLeNet (torchvision)",
+            NORMALISED,
+            fitting("googlenet", {f"layers.{k}": v for k, v in trunk.items()}),
+            list(trunk),
+            [k for k in state if k not in trunk],
+            "googlenet",
         )
     raise ValueError(f"holds other layers: {some(state, 5) or 'none'}")
 

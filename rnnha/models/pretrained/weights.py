@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
-from torchvision.models import ResNet50_Weights
+from torchvision.models import GoogLeNet_Weights, ResNet50_Weights
 
 from rnnha import paths
 from rnnha.files import DataError, some
@@ -25,7 +25,11 @@ from rnnha.models.pretrained.files import BACKBONES, KEY, NORMALISED, Pretrained
 CAFFEMODEL = "VGG_CNN_M_1024.caffemodel"
 CAFFEMODEL_URL = f"http://www.robots.ox.ac.uk/~vgg/software/deep_eval/releases/bvlc/{CAFFEMODEL}"
 # Version 1, the weights that existed when the paper was written.
-RESNET_URL = ResNet50_Weights.IMAGENET1K_V1.url
+URLS = {
+    "vgg-m": CAFFEMODEL_URL,
+    "resnet-50": ResNet50_Weights.IMAGENET1K_V1.url,
+    "googlenet": GoogLeNet_Weights.IMAGENET1K_V1.url,
+}
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,8 @@ def import_weights(file: str | Path, out: str | Path | None = None) -> Report:
     """Convert a file of pretrained weights; `rnnha weights import FILE`.
 
     file: `VGG_CNN_M_1024.caffemodel`, the `vggm` state dict of pretrained-models.pytorch, or
-    torchvision's ResNet-50; recognised by content, not by name. out: where to write; None:
-    `weights/vgg-m.safetensors`, `vgg-m-4096` or `resnet-50` in the data folder.
+    torchvision's ResNet-50 or GoogLeNet; recognised by content, not by name. out: where to write;
+    None: `weights/vgg-m.safetensors`, `vgg-m-4096`, ... in the data folder.
     Raises DataError naming the file where it is none of these, damaged, or of other shapes;
     nothing is written then.
     """
@@ -78,7 +82,7 @@ def import_weights(file: str | Path, out: str | Path | None = None) -> Report:
     except ValueError as error:
         raise DataError(
             f"{file} {error}. Expected {CAFFEMODEL}, the vggm file of pretrained-models.pytorch "
-            "or torchvision's ResNet-50; fetch the file again."
+            "or torchvision's ResNet-50 or GoogLeNet; fetch the file again."
         ) from error
     out = Path(out) if out else folder() / f"{source.stem}.safetensors"
     if out.suffix != ".safetensors":
@@ -114,24 +118,24 @@ def folder() -> Path:
 
 
 def find_weights(name: str) -> Path:
-    """Imported weights of `vgg-m` or `resnet-50`, made from the original where that is at hand.
+    """Imported weights of a backbone, made from the original where that is at hand.
 
-    Looks for NAME.safetensors in `folder()`, then for the original file there (ResNet-50: in
-    torch's download cache, too), then, for ResNet-50, in the network. Raises FileNotFoundError
+    Looks for NAME.safetensors in `folder()`, then for the original file there and in
+    torch's download cache, then, for torchvision's, in the network. Raises FileNotFoundError
     that tells which file to get and where to put it.
     """
     _check_name(name)
     imported = folder() / f"{name}.safetensors"
     if imported.is_file():
         return imported
-    url = CAFFEMODEL_URL if name == "vgg-m" else RESNET_URL
+    url = URLS[name]
     original = folder() / url.rpartition("/")[2]
     cached = Path(torch.hub.get_dir()) / "checkpoints" / original.name
     for file in (original, cached):
         if file.is_file():
             return import_weights(file, imported).out
     reason = "is not there"
-    if name == "resnet-50":
+    if name != "vgg-m":
         try:
             return import_weights(_download(url, original), imported).out
         except (URLError, TimeoutError, ConnectionError, RuntimeError) as error:
@@ -152,7 +156,7 @@ def _download(url: str, path: Path) -> Path:
 
 
 def load_backbone(model: nn.Module, name: str, weights: str | Path, raw: bool = False) -> None:
-    """Put imported weights into `model`, the backbone `vgg-m` or `resnet-50`.
+    """Put imported weights into `model`, a backbone.
 
     weights: a file that `import_weights` wrote. raw: as the authors' released code has it, which
     feeds RGB in [0, 1] to VGG-M's weights as Caffe had them, although these expect BGR in 0..255

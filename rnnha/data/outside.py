@@ -1,0 +1,82 @@
+"""Car models learned outside a set: CompCars, or what plays it for a rendered set."""
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from rnnha import paths
+from rnnha.data import sets
+from rnnha.data.manifest import Benchmark, make_manifest, names_of
+from rnnha.data.subset import fewer_vehicles
+from rnnha.files import DataError
+
+COMPCARS = "CompCars"
+#: Of its classification part (Yang et al. 2015): training images and models.
+COMPCARS_COUNTS = 16_016, 431
+_LIST = Path("train_test_split", "classification", "train.txt")
+
+
+class CarModels(NamedTuple):
+    """Training images whose coarse_id is a car model; key: a short hash of what they are."""
+
+    name: str
+    manifest: pd.DataFrame
+    key: str
+
+
+def car_models(benchmark: Benchmark, vehicles: int | None = None) -> CarModels:
+    """The car models that GoogLeNet learns for a set.
+
+    Of a rendered set, and of one's own: those of the rendered set that its record names, as its
+    side-car knows them (vehicles: only so many). Of a real one: CompCars. DataError where the
+    images are absent.
+    """
+    known = sets.SETS.get(benchmark.name.removesuffix("-holdout"))
+    other = known.car_models if known else sets.SETS["rendered-veri"].car_models
+    if other == COMPCARS:
+        return compcars(paths.DATA / COMPCARS)
+    found = sets.load(other)
+    if vehicles is not None:
+        found = fewer_vehicles(found, vehicles, None)
+    models = found.side_car.drop_duplicates("image").set_index("image")["model"]
+    train = found.train
+    named = names_of(train).map(models)
+    codes = pd.Categorical(named).codes
+    manifest = train.assign(coarse_id=pd.array(codes, "Int64"), type=named.astype("string"))
+    return CarModels(other, manifest, found.key)
+
+
+def compcars(root: Path) -> CarModels:
+    """The training images of CompCars' classification part (web pictures, 431 models).
+
+    root: its folder `data`, with `image/<make>/<model>/<year>/<name>.jpg` and `train_test_split`.
+    Raises DataError where it is absent or incomplete.
+    """
+    listing = root / _LIST
+    if not listing.is_file():
+        raise DataError(
+            f"{listing}: not found. GoogLeNet learns its car models from CompCars: ask for it as "
+            "http://mmlab.ie.cuhk.edu.hk/datasets/comp_cars/ says, and put its folder `data` at "
+            f"{root}"
+        )
+    lines = listing.read_text(encoding="utf-8").split()
+    frame = pd.DataFrame({"path": [str(root / "image" / line) for line in lines]})
+    parts = pd.Series(lines, dtype="string").str.split("/")
+    if not len(lines) or (parts.str.len() != 4).any():
+        odd = next((line for line in lines if line.count("/") != 3), "nothing")
+        raise DataError(
+            f"{listing}: found {odd!r}; expected a line <make>/<model>/<year>/<name>.jpg an image"
+        )
+    frame["coarse_id"] = parts.str[1].astype("int64")
+    frame["vehicle_id"] = frame["coarse_id"]  # it knows no single vehicles
+    manifest = make_manifest(frame.assign(split="train"), listing)
+    found = len(manifest), manifest["coarse_id"].nunique()
+    if found != COMPCARS_COUNTS:
+        raise DataError(
+            f"{listing}: found {found[0]:,} images of {found[1]} models; expected "
+            f"{COMPCARS_COUNTS[0]:,} of {COMPCARS_COUNTS[1]}. Unpack the archive again"
+        )
+    key = hashlib.sha256(listing.read_bytes()).hexdigest()[:16]
+    return CarModels(COMPCARS, manifest, key)
