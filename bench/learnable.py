@@ -12,11 +12,12 @@ by VeRi's protocol. Finished points are kept in build/learnable, so that a kille
 import argparse
 import os
 from dataclasses import replace
+from pathlib import Path
 
-from rnnha import paths
-
-os.environ.setdefault("RNNHA_RESULTS", str(paths.ROOT / "build" / "learnable"))
-FOLDER = paths.ROOT / "build" / "render" / "rendered-veri-dev"
+BUILD = Path(__file__).parents[1] / "build"
+FOLDER = BUILD / "render" / "rendered-veri-dev"
+# Before rnnha is imported: it reads the variable once.
+os.environ.setdefault("RNNHA_RESULTS", str(BUILD / "learnable"))
 COLUMNS = ["vehicles", "image_size", "epochs", "seed", "auc_look_alikes", "auc_all"]
 COLUMNS += ["mAP", "mAP_look_alikes", "minutes"]
 
