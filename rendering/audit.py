@@ -11,8 +11,6 @@ share both.
 """
 
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -143,8 +141,7 @@ def audit(name: str, folder: Path, out: Path, *, vehicles: int = 60, workers: in
     enter("oracle: model and paint", "", everything, oracle(everything))
 
     jobs = [(name, int(s.vehicle_id), int(s.shot)) for s in some.itertuples()]
-    start = get_context("spawn")
-    with ProcessPoolExecutor(workers, start, initializer=dataset._start_worker) as pool:
+    with dataset.renderers(workers) as pool:
         bare = list(pool.map(_without_cues, jobs, chunksize=8))
     for feature, compute in FEATURES.items():
         enter("rendered without cues", feature, some, _apart(compute(bare)))

@@ -29,7 +29,6 @@ class Method:
     needs_coarse: and they need coarse labels.
     has_weights: it leaves weights that `export`, `cross` and `compare` can take.
     starts_from_stage0: it goes on from a backbone that was trained on identities.
-    ranks_by_embedding: its embeddings' Euclidean distance ranks; not where it has its own.
     has_steps: it has the states o1 and o2, which are scored one by one, and maps.
     """
 
@@ -40,7 +39,6 @@ class Method:
     has_weights: ClassVar[bool] = False
     starts_from_stage0: ClassVar[bool] = False
     has_steps: ClassVar[bool] = False
-    ranks_by_embedding: ClassVar[bool] = True
 
     #: Distances float32 [Q, G] between the images of two manifests, which have the image's file
     #: name as column `name`; None: those of the embeddings `o2`.

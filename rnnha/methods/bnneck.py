@@ -9,20 +9,14 @@ from rnnha.profiles import Scale
 if TYPE_CHECKING:
     from torch import nn
 
-    from rnnha.training.loop import Losses
-
 
 class BNNeck(FromScratch, name="bnneck"):
     """Identities with label smoothing behind a batch normalisation, hardest triplets before it."""
+
+    loss = "bnneck"
 
     @classmethod
     def build(cls, row: Row, scale: Scale, coarse_classes: int, vehicles: int) -> "nn.Module":
         from rnnha.models import compared
 
         return compared.BNNeck(backbone(row, scale), vehicles)
-
-    @classmethod
-    def losses(cls) -> "Losses":
-        from rnnha.training.losses import bnneck
-
-        return bnneck

@@ -13,11 +13,11 @@ from rnnha.profiles import Scale
 if TYPE_CHECKING:
     from torch import nn
 
-    from rnnha.training.loop import Losses
-
 
 class CLVR(FromScratch, name="clvr"):
     """Coarse labels only; vehicles are told apart as far as that carries."""
+
+    loss = "coarse_head"
 
     needs_coarse = True
 
@@ -26,9 +26,3 @@ class CLVR(FromScratch, name="clvr"):
         from rnnha.models.compared import CoarseOnly
 
         return CoarseOnly(backbone(row, scale), coarse_classes, by_class=False)
-
-    @classmethod
-    def losses(cls) -> "Losses":
-        from rnnha.training.losses import coarse_head
-
-        return coarse_head

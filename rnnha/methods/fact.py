@@ -8,18 +8,19 @@ import numpy as np
 import pandas as pd
 
 from rnnha import experiments
+from rnnha.data.manifest import names_of
 from rnnha.experiments import Row
 from rnnha.files import DataError
 from rnnha.methods.base import Method
 from rnnha.methods.bow_sift import BowSift
+from rnnha.scoring.protocols import by_name
+from rnnha.scoring.ranking import euclidean, unit
 
 SHARES = {"googlenet": 0.7, "bow-cn": 0.2, "bow-sift": 0.1}
 
 
 class Fact(Method, name="fact"):
     """Takes the runs of GoogLeNet and BOW-CN; makes BOW-SIFT's words itself."""
-
-    ranks_by_embedding = False
 
     @classmethod
     def takes(cls, row: Row) -> tuple[Row, ...]:
@@ -35,8 +36,7 @@ class Fact(Method, name="fact"):
 
     def embed(self, manifest: pd.DataFrame) -> dict[str, np.ndarray]:
         """Nothing to keep: the parts are looked up by `distance`, [N, D] each."""
-        names = manifest.path.map(lambda path: path.rpartition("/")[2]).to_numpy(str)
-        self.parts = {"bow-sift": (names, self.sift.embed(manifest)["o2"])}
+        self.parts = {"bow-sift": (names_of(manifest), self.sift.embed(manifest)["o2"])}
         for run in self.run.taken:
             kept = run.folder.embeddings()
             if kept is None:
@@ -49,18 +49,9 @@ class Fact(Method, name="fact"):
 
     def distance(self, query: pd.DataFrame, gallery: pd.DataFrame) -> np.ndarray:
         """The weighted sum of the parts' distances, float32 [Q, G]."""
-        return sum(
-            np.float32(SHARES[name]) * _euclidean(*(_rows(part, f) for f in (query, gallery)))
-            for name, part in self.parts.items()
-        )
-
-
-def _rows(part: tuple[np.ndarray, np.ndarray], frame: pd.DataFrame) -> np.ndarray:
-    names, vectors = part
-    chosen = vectors[pd.Index(names).get_indexer(frame["name"])].astype(np.float32)
-    length = np.linalg.norm(chosen, axis=1, keepdims=True)
-    return chosen / np.where(length > 0, length, 1)
-
-
-def _euclidean(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.sqrt(np.maximum(2 - 2 * a @ b.T, 0))
+        total = np.zeros((len(query), len(gallery)), np.float32)
+        for name, (names, vectors) in self.parts.items():
+            embed = by_name(names, vectors)
+            apart = euclidean(unit(embed(query)), unit(embed(gallery)))
+            total += np.float32(SHARES[name]) * apart
+        return total

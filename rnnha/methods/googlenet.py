@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
     from rnnha.images.cache import Images
     from rnnha.runs.run import Run
-    from rnnha.training.loop import Losses
 
 
 class GoogLeNet(FromScratch, name="googlenet"):
     """Knows car models of elsewhere; nothing of the vehicles of this set."""
+
+    loss = "coarse_head"
 
     learns = False  # from this set's images
 
@@ -43,12 +44,6 @@ class GoogLeNet(FromScratch, name="googlenet"):
         from rnnha.models.compared import CoarseOnly
 
         return CoarseOnly(backbone(row, scale), coarse_classes, by_class=True)
-
-    @classmethod
-    def losses(cls) -> "Losses":
-        from rnnha.training.losses import coarse_head
-
-        return coarse_head
 
     def fit(self, train: pd.DataFrame) -> list[dict]:
         """Learn the car models of the set outside; `train` is not looked at."""

@@ -12,11 +12,11 @@ from rnnha.profiles import Scale
 if TYPE_CHECKING:
     from torch import nn
 
-    from rnnha.training.loop import Losses
-
 
 class MixedDiffCCL(FromScratch, name="mixed-diff-ccl"):
     """The difference between models in one branch, within a model in the other."""
+
+    loss = "mixed"
 
     needs_coarse = True
 
@@ -25,9 +25,3 @@ class MixedDiffCCL(FromScratch, name="mixed-diff-ccl"):
         from rnnha.models.compared import MixedDiff
 
         return MixedDiff(backbone(row, scale), scale.image_size, scale.state_width, coarse_classes)
-
-    @classmethod
-    def losses(cls) -> "Losses":
-        from rnnha.training.losses import mixed
-
-        return mixed

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from rnnha.images.cache import Images
     from rnnha.runs.run import Run
-    from rnnha.training.loop import Losses
 
 
 def with_coarse_label(train: pd.DataFrame) -> pd.DataFrame:
@@ -30,9 +29,13 @@ def with_coarse_label(train: pd.DataFrame) -> pd.DataFrame:
 
 
 class Network(Method, name="network"):
-    """RNN-HA and its ablations: fit, embed, and the weights between them."""
+    """RNN-HA and its ablations: fit, embed, and the weights between them.
+
+    loss: what it learns from, a function of `rnnha.training.losses`.
+    """
 
     needs_coarse = has_weights = starts_from_stage0 = has_steps = True
+    loss = "both_heads"
 
     @classmethod
     def phases(cls, row: Row, scale: Scale) -> tuple[Phase, ...]:
@@ -81,7 +84,7 @@ class Network(Method, name="network"):
         torch.manual_seed(run.seed)
         self.model = self.build(run.row, scale, len(coarse_names), len(vehicles))
         if run.stage0 is not None:
-            self.start(run.stage0.folder.whole_weights())
+            checkpoint.load_backbone(self.model, run.stage0.folder.whole_weights())
         elif run.imported is not None:
             released = run.row.variant == "released"
             own = self.model.backbone.backbone if released else self.model.backbone
@@ -99,21 +102,8 @@ class Network(Method, name="network"):
             checkpoint.save(self.model, info, run.folder.weights)
         return history
 
-    def start(self, weights: Path) -> None:
-        """Take the backbone that stage 0 has trained."""
-        from rnnha.models import checkpoint
-
-        checkpoint.load_backbone(self.model, weights)
-
-    @classmethod
-    def losses(cls) -> "Losses":
-        """What it learns from: one of `rnnha.training.losses`."""
-        from rnnha.training.losses import both_heads
-
-        return both_heads
-
     def _train(self, train: pd.DataFrame, coarse: "Tensor", fine: "Tensor") -> list[dict]:
-        from rnnha.training import device, loop, processes, timing
+        from rnnha.training import device, loop, losses, processes, timing
 
         run, phases = self.run, self.phases(self.run.row, self.run.scale)
         files = [run.folder.checkpoint(number) for number in range(len(phases))]
@@ -141,7 +131,7 @@ class Network(Method, name="network"):
                 device=where,
                 precision=self.precision,
                 title=f"{run.benchmark.name} {run.row.slug} seed {run.seed}",
-                losses=self.losses(),
+                losses=getattr(losses, self.loss),
             )
         return history
 

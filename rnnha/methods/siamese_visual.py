@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from rnnha.data.manifest import names_of
 from rnnha.experiments import Row
 from rnnha.methods.network import FromScratch, backbone
 from rnnha.profiles import Scale
+from rnnha.scoring.protocols import by_name
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from rnnha.training.loop import Losses
 
 BLOCK = 2**22  # differences held at a time: 16 MB of float32, three arrays of it at most
 
@@ -24,7 +25,7 @@ BLOCK = 2**22  # differences held at a time: 16 MB of float32, three arrays of i
 class SiameseVisual(FromScratch, name="siamese-visual"):
     """Embeds every image once, and gives each pair the classifier's score."""
 
-    ranks_by_embedding = False
+    loss = "pairs"
 
     @classmethod
     def build(cls, row: Row, scale: Scale, coarse_classes: int, vehicles: int) -> "nn.Module":
@@ -32,25 +33,17 @@ class SiameseVisual(FromScratch, name="siamese-visual"):
 
         return SiamesePair(backbone(row, scale))
 
-    @classmethod
-    def losses(cls) -> "Losses":
-        from rnnha.training.losses import pairs
-
-        return pairs
-
     def embed(self, manifest: pd.DataFrame) -> dict[str, np.ndarray]:
         """o2 float32 [N, D]: the features f, kept for `distance`."""
         outputs = super().embed(manifest)
         if outputs:
-            names = manifest.path.map(lambda path: path.rpartition("/")[2])
-            self.features = dict(zip(names, outputs["o2"], strict=True))
+            self.features = by_name(names_of(manifest), outputs["o2"])
             self.weight = self.model.verdict.weight.detach().cpu().numpy().ravel()
         return outputs
 
     def distance(self, query: pd.DataFrame, gallery: pd.DataFrame) -> np.ndarray:
         """Minus the logit of "one vehicle", float32 [Q, G]; its order is the score's."""
-        a, b = (np.stack([self.features[n] for n in frame["name"]]) for frame in (query, gallery))
-        return pair_distances(a, b, self.weight)
+        return pair_distances(self.features(query), self.features(gallery), self.weight)
 
 
 def pair_distances(a: np.ndarray, b: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -13,11 +13,11 @@ from rnnha.profiles import Scale
 if TYPE_CHECKING:
     from torch import nn
 
-    from rnnha.training.loop import Losses
-
 
 class Triplet(FromScratch, name="triplet"):
     """A vehicle's images nearer to each other than to any other vehicle's, by a margin."""
+
+    loss = "triplet"
 
     @classmethod
     def build(cls, row: Row, scale: Scale, coarse_classes: int, vehicles: int) -> "nn.Module":
@@ -25,19 +25,9 @@ class Triplet(FromScratch, name="triplet"):
 
         return Embedding(backbone(row, scale), scale.image_size, scale.state_width)
 
-    @classmethod
-    def losses(cls) -> "Losses":
-        from rnnha.training.losses import triplet
-
-        return triplet
-
 
 class CCL(Triplet, name="ccl"):
     """Coupled Clusters Loss (Liu et al. 2016): a vehicle's images nearer to their middle than the
     nearest image of another vehicle is."""
 
-    @classmethod
-    def losses(cls) -> "Losses":
-        from rnnha.training.losses import coupled_clusters
-
-        return coupled_clusters
+    loss = "coupled_clusters"

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from rnnha.runs.run import Run
-    from rnnha.training.loop import Losses
 
 
 class VAMI(FromScratch, name="vami"):
@@ -29,6 +28,8 @@ class VAMI(FromScratch, name="vami"):
     Its phases want several images of a vehicle in a batch (`per_vehicle`): what other viewpoints
     show is taken from there, and with single images its adversaries have nothing to learn from.
     """
+
+    loss = "vami"
 
     needs_coarse = True
 
@@ -47,12 +48,6 @@ class VAMI(FromScratch, name="vami"):
         from rnnha.models.vami import VAMI as Net
 
         return Net(backbone(row, scale), scale.state_width, coarse_classes, vehicles)
-
-    @classmethod
-    def losses(cls) -> "Losses":
-        from rnnha.training.losses import vami
-
-        return vami
 
     def _train(self, train: pd.DataFrame, coarse: "Tensor", fine: "Tensor") -> list[dict]:
         import torch

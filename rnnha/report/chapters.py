@@ -71,7 +71,7 @@ def fragment(wanted: Sequence[Target], datasets: Sequence[str], force: bool = Fa
     ]
     for dataset, slug, seed in runs:
         for start in methods.needed(row(slug)):
-            before = dataset, start.slug, seed if methods.of(start).seeded else 0
+            before = dataset, start.slug, seed
             if before in runs:
                 lines.append(f"run/{_target((dataset, slug, seed))}: run/{_target(before)}")
     for name, parameters in pages.items():

@@ -42,7 +42,7 @@ def targets(
             every = profile.seeds_of_large_rows if large else None
             for seed in seeds[: every if methods.of(r).seeded else 1]:
                 for each in [*methods.needed(r), r]:
-                    result[dataset, each.slug, seed if methods.of(each).seeded else 0] = None
+                    result[dataset, each.slug, seed] = None
     runs = {slug for _, slug, _ in result}
     for r in chosen or ():
         if r.slug not in runs:

@@ -61,10 +61,7 @@ class Run:
     @property
     def taken(self) -> list["Run"]:
         """The runs that it takes something from, beside stage 0."""
-        return [
-            replace(self, row=row, seed=self.seed if methods.of(row).seeded else 0)
-            for row in self.method.takes(self.row)
-        ]
+        return [replace(self, row=row) for row in self.method.takes(self.row)]
 
     @property
     def pretrained(self) -> dict | str:

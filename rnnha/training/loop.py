@@ -70,7 +70,7 @@ def train(
     if hasattr(model.backbone, "checkpointing"):
         model.backbone.checkpointing = phase.checkpointing
     optimizer = make_optimizer(model, phase)
-    schedule = _schedule(optimizer, phase, _batches_per_epoch(images, phase))
+    schedule = _schedule(optimizer, phase, _batches_per_epoch(len(images), phase))
     history = state.resume(checkpoint, key, model, optimizer, schedule)
     done = len(history)
     progress = tqdm(
@@ -119,9 +119,9 @@ def train(
     return history
 
 
-def _batches_per_epoch(images: Images, phase: Phase) -> int:
+def _batches_per_epoch(count: int, phase: Phase) -> int:
     # The last, smaller batch is left out: batch normalisation wants full ones.
-    return max(1, len(images) // phase.batch)
+    return max(1, count // phase.batch)
 
 
 def _ahead(steps: Iterator) -> Iterator:
@@ -159,7 +159,7 @@ def _augmented(
 
 def _order(count: int, fine: Tensor, phase: Phase, chance: np.random.Generator) -> np.ndarray:
     """The images of an epoch, batch after batch: all in random order, or so many of a vehicle."""
-    whole = max(1, count // phase.batch) * phase.batch
+    whole = _batches_per_epoch(count, phase) * phase.batch
     if phase.per_vehicle == 1:
         return chance.permutation(count)[:whole]
     from pytorch_metric_learning.samplers import MPerClassSampler
