@@ -24,11 +24,14 @@ COLUMNS += ["mAP", "mAP_look_alikes", "minutes"]
 
 def point(vehicles: int, size: int, epochs: int, seed: int) -> dict:
     """Train and score one point; `epochs` a stage are those for all training vehicles."""
+    import pandas as pd
+
     from rnnha import experiments, profiles
     from rnnha.data import subset, veri
     from rnnha.data.manifest import names_of
+    from rnnha.data.subset import known_labels
     from rnnha.runs.run import Run, carry_out
-    from rnnha.scoring import protocols
+    from rnnha.scoring import look_alikes, protocols
     from rnnha.scoring.pairs import separation
 
     whole = veri.read(FOLDER / "VeRi", FOLDER.name, True)
@@ -49,28 +52,11 @@ def point(vehicles: int, size: int, epochs: int, seed: int) -> dict:
     names, o2 = kept["names"], kept["o2"]
     test = subset.test_images(part)
     assert list(names) == list(names_of(test))
-    known = whole.side_car.drop_duplicates("image").set_index("image").loc[list(names)]
-    alike = (known["model"] + "/" + known["paint"]).to_numpy()
-    # A gallery of look-alikes: whatever has another model or paint comes after all of them.
-    group = dict(zip(names, alike, strict=True))
-    place = {name: i for i, name in enumerate(names)}
-    from rnnha.scoring import ranking
-
-    unit = ranking.unit(o2)
-
-    def among(query, gallery):
-        rows, columns = ([place[n] for n in frame["name"]] for frame in (query, gallery))
-        found = ranking.euclidean(unit[rows], unit[columns])
-        other = (
-            query["name"].map(group).to_numpy()[:, None] != gallery["name"].map(group).to_numpy()
-        )
-        return found + 10 * other
-
-    def mean_ap(**how) -> float:
-        scores = protocols.score(part, draws=None, **how)
-        scores = scores[scores["protocol"] == "image-to-image"]
-        return 100 * scores["ap"].mean()
-
+    looks = known_labels(part).loc[list(names)]
+    alike = (looks["model"] + "/" + looks["paint"]).to_numpy()
+    embed = protocols.by_name(names, o2)
+    scored = [how.score(part, embed=embed, draws=None) for how in (protocols, look_alikes)]
+    ap = pd.concat(scored).groupby("protocol")["ap"].mean()
     cars = test["vehicle_id"], test["camera_id"]
     histories = (folder.history(), run.stage0.folder.history())
     return {
@@ -80,8 +66,8 @@ def point(vehicles: int, size: int, epochs: int, seed: int) -> dict:
         "seed": seed,
         "auc_look_alikes": separation(o2, *cars, alike).auc,
         "auc_all": separation(o2, *cars).auc,
-        "mAP": mean_ap(embed=protocols.by_name(names, o2)),
-        "mAP_look_alikes": mean_ap(distance=among),
+        "mAP": 100 * ap["image-to-image"],
+        "mAP_look_alikes": 100 * ap["image-to-image" + look_alikes.SUFFIX],
         "minutes": sum(history["seconds"].sum() for history in histories) / 60,
     }
 

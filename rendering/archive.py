@@ -3,18 +3,18 @@
 import tarfile
 from pathlib import Path
 
-from rendering.plan import recipe
+from rendering.plan import VERSION
 from rnnha.data.archives import SUMS, read_sums
 from rnnha.paths import DATA, atomic, sha256
 
 
 def archive_name(name: str) -> str:
     """File name of a set's archive."""
-    return f"{name}-v{recipe(name).version}.tar"
+    return f"{name}-v{VERSION}.tar"
 
 
 def pack(name: str, data: Path = DATA) -> Path:
-    """Write `<data>/<name>-v1.tar` from the folder `<data>/<name>` and note its sum.
+    """Write `<data>/<name>-v2.tar` from the folder `<data>/<name>` and note its sum.
 
     The same files give the same bytes: members in order of their names, time, owner and group 0.
     Query images equal gallery images and are stored as hard links. Raises FileNotFoundError

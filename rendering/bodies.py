@@ -5,11 +5,12 @@ from functools import cache
 
 import numpy as np
 
-from rendering import cues as cue_shapes
 from rendering import features, fittings
+from rendering.cues import cue_sheets
 from rendering.identity import Cue
 from rendering.materials import MATERIALS, paint
 from rendering.mesh import Sheet
+from rendering.plates import plates
 from rendering.surface import skin
 from rendering.templates import Model
 
@@ -60,19 +61,14 @@ def model_parts(model: Model) -> tuple[Part, ...]:
     return tuple(result)
 
 
-def parts(model: Model, vehicle, cues=None, glass: dict | None = None) -> list[Part]:
-    """The parts of a vehicle. cues: None for its own, () for the vehicle without any; glass: a
-    material for its clear panes."""
+def parts(model: Model, vehicle, cues=None) -> list[Part]:
+    """The parts of a vehicle. cues: None for its own, () for the vehicle without any."""
     own_paint = paint(vehicle.paint, vehicle.shade)
-    other = {"paint": own_paint} | ({"glass": glass} if glass else {})
-    body = [
-        replace(p, material=other[p.name]) if p.name in other else p for p in model_parts(model)
-    ]
+    body = [replace(p, material=own_paint) if p.name == "paint" else p for p in model_parts(model)]
     own = vehicle.cues if cues is None else cues
     drawn = [
-        part(f"{cue.kind if cue else 'plate'} {i}", sheet, material, "cue" if cue else "body", cue)
-        for i, (cue, sheet, material) in enumerate(
-            cue_shapes.cue_sheets(model, vehicle.paint, tuple(own), vehicle.plate)
-        )
+        part(f"{cue.kind} {i}", sheet, material, "cue", cue)
+        for i, (cue, sheet, material) in enumerate(cue_sheets(model, tuple(own)))
     ]
-    return body + drawn
+    plated = plates(model, *vehicle.plate)
+    return body + drawn + [part(f"plate {i}", *piece) for i, piece in enumerate(plated)]

@@ -17,8 +17,7 @@ from tqdm.auto import tqdm
 
 from rendering import labels
 from rendering.archive import pack
-from rendering.materials import CLEAR
-from rendering.plan import generator, light, models, passage, plan, recipe, vehicles
+from rendering.plan import LONG_SIDE, generator, light, models, passage, plan, recipe, vehicles
 from rnnha.paths import atomic
 
 __all__ = ["pack", "plan", "render", "render_one"]
@@ -29,23 +28,19 @@ NEIGHBOURS = 12  # different vehicles that the other traffic is drawn from
 @lru_cache(maxsize=NEIGHBOURS)
 def _neighbour_body(name: str, number: int):
     everyone = list(vehicles(name).values())
-    bare = () if recipe(name).version == 1 else None
-    return _make_body(name, everyone[number * len(everyone) // NEIGHBOURS], bare)
+    return _make_body(name, everyone[number * len(everyone) // NEIGHBOURS], None)
 
 
 def _make_body(name: str, vehicle, cues):
     from rendering import bodies, scene
 
-    glass = CLEAR if recipe(name).version > 1 else None
-    return scene.Body(bodies.parts(models(name)[vehicle.model], vehicle, cues, glass))
+    return scene.Body(bodies.parts(models(name)[vehicle.model], vehicle, cues))
 
 
 def _day(name: str, vehicle_id: int, track: int):
     """What a vehicle has about it in a pass; drawn from its model and the pass alone."""
     from rendering import bodies, scene, today
 
-    if recipe(name).version == 1:
-        return None
     model = models(name)[vehicles(name)[vehicle_id].model]
     pieces = today.today(model, generator(name, vehicle_id, track, 9))
     return scene.Body([bodies.part(f"day {i}", *piece) for i, piece in enumerate(pieces)])
@@ -65,9 +60,8 @@ def _setting(name: str, vehicle_id: int, track: int, camera: int, cues):
 
     viewer, pose, rng = passage(name, vehicle_id, track, camera)
     weather = light(rng)
-    body, long_side = _body(name, vehicle_id, cues), recipe(name).long_side
-    day = _day(name, vehicle_id, track)
-    return shot.stage(viewer, pose, weather, body, neighbour, rng, long_side, day)
+    body, day = _body(name, vehicle_id, cues), _day(name, vehicle_id, track)
+    return shot.stage(viewer, pose, weather, body, neighbour, rng, LONG_SIDE, day)
 
 
 def row(name: str, vehicle_id: int, shot: int) -> pd.Series:
@@ -88,7 +82,7 @@ def _arguments(name: str, chosen, cues):
 
 
 def render_one(name: str, vehicle_id: int, shot: int, cues=None, masks: bool = True):
-    """One shot, regenerated from set version, vehicle and shot: `shot.Pictures`.
+    """One shot, regenerated from set, vehicle and shot: `shot.Pictures`.
 
     cues: None for the vehicle's own, () for the vehicle without any; masks: render them too.
     """
@@ -199,13 +193,12 @@ def render(
             _run(name, out, jobs, workers or os.cpu_count() or 1, bar)
     if recipe(name).layout == "veri":
         _copy_queries(shots, out)
-    if recipe(name).version > 1:
-        shots = shots.assign(visible_cues=[_noted(name, out, s) for s in shots.itertuples()])
+    shots = shots.assign(visible_cues=[_noted(out, s) for s in shots.itertuples()])
     labels.write(name, shots, out)
     return out
 
 
-def _noted(name: str, out: Path, chosen) -> str:
+def _noted(out: Path, chosen) -> str:
     """What a test image's mask says of the cues in sight."""
     if chosen.split != "test":
         return ""

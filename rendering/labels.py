@@ -48,8 +48,7 @@ def side_car(shots: pd.DataFrame) -> pd.DataFrame:
     tests = table["split"] == "test"
     if table["camera"].notna().any():
         table.loc[tests, "split"] = np.where(table.loc[tests, "query"], "query", "gallery")
-    further = [column for column in (VISIBLE,) if column in table]
-    return table[[*SIDE_CAR_COLUMNS, *further]]
+    return table[list(SIDE_CAR_COLUMNS)]
 
 
 def noted(kind: str, visible) -> PngInfo | None:

@@ -1,4 +1,4 @@
-"""The identity cues of set version 2: large, of everyday kinds, on every side of a vehicle.
+"""The identity cues: large, of everyday kinds, on every side of a vehicle.
 
 Each vehicle has two accent colours that stand out from its paint and return in most of its cues,
 as on the vehicles of a firm, so that pictures from different sides have something in common. Two
@@ -17,7 +17,7 @@ LOYALTY = 0.85  # share of colours that are one of the vehicle's two accents
 
 
 def draw_cues(model: Model, paint: str, rng: np.random.Generator) -> tuple[Cue, ...]:
-    """Six to nine cues: two on the front, two on the rear, one or two on each side, often one
+    """Five to eight cues: two on the front, two on the rear, one or two on each side, often one
     above."""
     grounds = [PAINTS[paint][0]]
     if model.load and model.load.kind in BOARDS:

@@ -54,10 +54,9 @@ def pane(opacity: float, sheen: float) -> dict:
     return {"type": "mask", "opacity": opacity, "bsdf": mirror}
 
 
-CLEAR = pane(0.26, 0.26)  # glass that one looks through; of set version 2
 BOARDS = {"box": (0.66, 0.66, 0.64), "flat": (0.12, 0.12, 0.125)}  # of loads, whatever the paint
 MATERIALS = {
-    "glass": pane(0.4, 0.30),
+    "glass": pane(0.26, 0.26),
     "privacy": pane(0.85, 0.06),
     "black": gloss((0.012, 0.012, 0.013), 0.18, coat=0.5),
     "trim": gloss((0.028, 0.028, 0.03), 0.6),

@@ -1,16 +1,15 @@
-"""The large cues of set version 2: parts of the body in another colour, strips, covers, loads.
+"""Cues that are parts of the body in another colour, and strips on its windows.
 
-Like `cues`, each kind turns a model and its placing into sheets with materials; nothing here is
-random. Regions are cut from the surface by signed fields, so they follow the body and end at its
-windows and edges.
+Regions are cut from the surface by signed fields, so they follow the body and end at its windows
+and edges. Each function turns a model and a cue's placing into (sheet, material) pairs.
 """
 
 import numpy as np
 
 from rendering.features import front_plane, rear_plane, screen_field
 from rendering.materials import gloss
-from rendering.mesh import Sheet, blob, box, carve, lathe, lift
-from rendering.surface import anchor, surface
+from rendering.mesh import Sheet, carve, lift
+from rendering.surface import surface
 from rendering.templates import Model
 
 LIFT = 0.004  # metres between the surface and what is laid on it; further layers lie above
@@ -90,14 +89,14 @@ def _paint(model, fields, w, layer: int = 0) -> list:
 # --- front ---
 
 
-def sun_strip(model, paint_name, w):
+def sun_strip(model, w):
     """A coloured strip along the upper edge of the windscreen."""
     screen, high = screen_field(model, True), model.screen[1]
     depth = w["size"] * (high - model.screen[0])
     return _paint(model, [lambda p: both(screen(p), high - depth - p[..., 2])], w, 1)
 
 
-def bonnet(model, paint_name, w):
+def bonnet(model, w):
     """The bonnet in another colour, or two broad stripes along it."""
     half = model.width / 2
 
@@ -118,7 +117,7 @@ def bonnet(model, paint_name, w):
     )
 
 
-def brow(model, paint_name, w):
+def brow(model, w):
     """The front between windscreen and lamps, of a van, bus or lorry."""
     top = model.screen[0] - 0.05
     low = max(model.grille_z + 0.14, model.head_z + 0.12)
@@ -138,7 +137,7 @@ def brow(model, paint_name, w):
     )
 
 
-def corners(model, paint_name, w):
+def corners(model, w):
     """The corners of a bumper, painted anew in a colour that does not match."""
     front = w["faces"] == ("front",)
     plane = front_plane if front else rear_plane
@@ -151,36 +150,10 @@ def corners(model, paint_name, w):
     return _paint(model, [field], w, 1)
 
 
-def stickers(model, paint_name, w):
-    """A pattern of stickers, of the size of a hand, on the windscreen or the rear window."""
-    face = w["faces"][0]
-    if face == "front" or model.back:
-        low, high, _ = model.screen if face == "front" else model.back
-    else:
-        low, high = model.tail_z + 0.2, model.tail_z + 0.8
-    size, half = w["size"], model.width / 2
-    pieces = []
-    for k, (y, up) in enumerate(w["places"]):
-        at = anchor(model, face, y * 0.66 * half, low + (0.25 + 0.6 * up) * (high - low))
-        near = at.near(surface(model), size)
-        u_v = at.plane
-        inside, _ = carve(
-            near,
-            lambda p, at=at, u_v=u_v: np.maximum(
-                np.maximum(np.abs(u_v(p)[0]), np.abs(u_v(p)[1])) - size / 2, 0.3 - at.facing(p)
-            ),
-            4,
-            0.03,
-        )
-        if len(inside):
-            pieces.append((lift(inside, 2.2 * LIFT), colored(w["colors"][k % len(w["colors"])])))
-    return pieces
-
-
 # --- sides ---
 
 
-def door(model, paint_name, w):
+def door(model, w):
     """A door, or a stretch of the flank as long as one, in another colour."""
     s0, s1, z0, z1 = side_limits(model)
     stations = [s for s in model.doors if s0 < s < s1]
@@ -199,7 +172,7 @@ def door(model, paint_name, w):
     )
 
 
-def band(model, paint_name, w):
+def band(model, w):
     """A broad band along the flank, low, in the middle or high."""
     s0, s1, z0, z1 = side_limits(model)
     height = w["size"] * (z1 - z0)
@@ -217,7 +190,7 @@ def band(model, paint_name, w):
     )
 
 
-def slant(model, paint_name, w):
+def slant(model, w):
     """One or two slanting bars across the flank."""
     s0, s1, z0, z1 = side_limits(model)
     lean = 0.9 if w["lean"] == "forward" else -0.9
@@ -236,7 +209,7 @@ def slant(model, paint_name, w):
     return _paint(model, [bar(1.5 * width * k) for k in range(w["count"])], w)
 
 
-def tail_half(model, paint_name, w):
+def tail_half(model, w):
     """The flank from a station to the rear, as a fleet's vans have it."""
     s0, s1, z0, z1 = side_limits(model)
     start = s0 + w["place"] * (s1 - s0)
@@ -254,34 +227,10 @@ def tail_half(model, paint_name, w):
     )
 
 
-def wheel_covers(model, paint_name, w):
-    """Plain wheel covers in a colour of their own."""
-    r = model.radius
-    depth = 0.20 if r < 0.42 else 0.26
-    cover = lathe([(0.5 * depth + 0.012, 0.0), (0.5 * depth + 0.004, 0.70 * r)][::-1], 28)
-    pieces = []
-    for s in model.axles:
-        for side in (1, -1):
-            if ("left" if side > 0 else "right") not in w["faces"]:
-                continue
-            moved = cover.copy()
-            if side < 0:
-                moved = moved[:, ::-1].copy()
-                moved[..., 1] *= -1
-                moved[..., 4] *= -1
-            moved[..., :3] += [
-                model.length / 2 - s,
-                side * (model.width / 2 - depth / 2 - 0.025),
-                r,
-            ]
-            pieces.append(moved)
-    return [(np.concatenate(pieces), colored(w["colors"][0]))]
-
-
 # --- rear ---
 
 
-def tailgate(model, paint_name, w):
+def tailgate(model, w):
     """The middle of the tail, between bumper and window, in another colour."""
     low = model.bumper_z + 0.22
     high = (model.back[0] - 0.06) if model.back else model.height - 0.5
@@ -301,7 +250,7 @@ def tailgate(model, paint_name, w):
     )
 
 
-def rear_strip(model, paint_name, w):
+def rear_strip(model, w):
     """A banner across the rear window, or across the tail where there is none."""
     if model.back:
         window, (low, high, _) = screen_field(model, False), model.back
@@ -327,7 +276,7 @@ def rear_strip(model, paint_name, w):
 # --- above ---
 
 
-def roof(model, paint_name, w):
+def roof(model, w):
     """The roof, or a broad stripe along it, in another colour."""
     limit = model.height - (0.20 if model.height < 2.2 else 0.12)
     reach = {"whole": 1.0, "stripe": 0.32}[w["shape"]] * model.width / 2
@@ -339,50 +288,3 @@ def roof(model, paint_name, w):
         return both(flat, *outside)
 
     return _paint(model, [field], w)
-
-
-def luggage(model, paint_name, w):
-    """Boxes on the roof, one behind the other, each in a colour of its own."""
-    start = model.windows[0][0] + 0.7
-    pieces = []
-    for k, color in enumerate(w["colors"]):
-        s = start + 0.62 * k
-        top = float(model.shape.top(np.array([s]))[0])
-        x = model.length / 2 - s
-        body = blob((x, w["y"], top + 0.17), (0.56, 0.86, 0.26), 0.35, 16)
-        feet = box((x, w["y"], top + 0.03), (0.40, 0.7, 0.08))
-        pieces.append((np.concatenate([body, feet]), colored(color)))
-    return pieces
-
-
-def flag(model, paint_name, w):
-    """Two small flags at the edges of the roof."""
-    s = model.windows[0][0] + w["at"]
-    y, z = (float(a[0]) for a in model.shape.edge(np.array([s])))
-    x = model.length / 2 - s
-    pieces = []
-    for k, side in enumerate((1, -1)):
-        pole = box((x, side * (y - 0.03), z + 0.22), (0.02, 0.02, 0.46))
-        cloth = box((x - 0.19, side * (y - 0.03), z + 0.33), (0.36, 0.015, 0.24))
-        color = colored(w["colors"][k % len(w["colors"])])
-        pieces += [(pole, colored("silver")), (cloth, color)]
-    return pieces
-
-
-DRAW = {
-    "sun strip": sun_strip,
-    "bonnet": bonnet,
-    "brow": brow,
-    "bumper corners": corners,
-    "stickers": stickers,
-    "door": door,
-    "band": band,
-    "slant": slant,
-    "tail half": tail_half,
-    "wheel covers": wheel_covers,
-    "tailgate": tailgate,
-    "rear strip": rear_strip,
-    "roof": roof,
-    "luggage": luggage,
-    "flags": flag,
-}

@@ -16,6 +16,8 @@ from rendering import camera as cameras
 from rendering import identity, livery
 from rendering.catalogue import VEHICLEID_MODELS, VERI_MODELS
 
+VERSION = 2  # of the sets
+LONG_SIDE = 160  # pixels of an image's longer side
 LIGHTS = {"sun": 0.32, "low sun": 0.1, "hazy": 0.2, "overcast": 0.38}  # name -> share
 
 COLUMNS = (
@@ -41,10 +43,9 @@ class Recipe:
     """How large a set is: version, number, models, train and test vehicles.
 
     layout: "veri" (cameras of fixed places, tracks) or "vehicleid" (a new place for every image,
-    front and rear). Version 1 has the small cues of `identity`, version 2 those of `livery`.
+    front and rear).
     """
 
-    version: int
     number: int
     layout: str
     models: tuple
@@ -52,7 +53,6 @@ class Recipe:
     test: int
     unlabelled: float = 0.0  # share of the train vehicles without a model label
     lists: tuple[int, ...] = ()
-    long_side: int = 192  # pixels of an image's longer side
 
     @property
     def per_model(self) -> int:
@@ -61,17 +61,10 @@ class Recipe:
 
 
 RECIPES = {
-    "rendered-veri": Recipe(1, 1, "veri", VERI_MODELS, 168, 204),
-    "rendered-vehicleid": Recipe(
-        1, 2, "vehicleid", VEHICLEID_MODELS, 300, 250, 0.2, (50, 100, 200)
-    ),
-    # Version 2, frozen; it takes the names above with the results that are made on it.
-    "rendered-veri-2": Recipe(2, 1, "veri", VERI_MODELS, 600, 210, long_side=160),
-    "rendered-vehicleid-2": Recipe(
-        2, 2, "vehicleid", VEHICLEID_MODELS, 500, 250, 0.2, (50, 100, 200), long_side=160
-    ),
-    # What version 2 was drawn up with: other vehicles than any set that is shipped. docs/data.md.
-    "rendered-veri-dev": Recipe(2, 11, "veri", VERI_MODELS, 600, 210, long_side=160),
+    "rendered-veri": Recipe(1, "veri", VERI_MODELS, 600, 210),
+    "rendered-vehicleid": Recipe(2, "vehicleid", VEHICLEID_MODELS, 500, 250, 0.2, (50, 100, 200)),
+    # What the sets were drawn up with: other vehicles than any that is shipped. docs/data.md.
+    "rendered-veri-dev": Recipe(11, "veri", VERI_MODELS, 600, 210),
 }
 
 
@@ -84,18 +77,15 @@ def recipe(name: str) -> Recipe:
 
 def generator(name: str, *key: int) -> np.random.Generator:
     """The random generator for a vehicle, pass or shot of a set."""
-    return np.random.default_rng([recipe(name).version, recipe(name).number, *key])
+    return np.random.default_rng([VERSION, recipe(name).number, *key])
 
 
 @lru_cache(maxsize=4)
 def vehicles(name: str) -> dict:
     """All vehicles of a set by id (`identity.Vehicle`)."""
     r = recipe(name)
-    draw = {1: identity.draw_cues, 2: livery.draw_cues}[r.version]
-    everyone = identity.fleet(r.models, r.per_model, 100 * r.version + r.number, draw)
-    if r.version > 1:
-        everyone = [_registered(name, vehicle) for vehicle in everyone]
-    return {v.vehicle_id: v for v in everyone}
+    fleet = identity.fleet(r.models, r.per_model, 100 * VERSION + r.number, livery.draw_cues)
+    return {v.vehicle_id: _registered(name, v) for v in fleet}
 
 
 def _registered(name: str, vehicle: identity.Vehicle) -> identity.Vehicle:
@@ -155,7 +145,7 @@ def _tracks(name: str, vehicle_id: int, split: str) -> list[tuple[int, int]]:
         return [(0, 1)] * int(rng.choice([5, 6]))
     seen = rng.permutation(len(cameras.CAMERAS)) + 1
     if split == "train":
-        frames = rng.permutation([2, 2, 2, 3, 3] if recipe(name).version == 1 else [1, 1, 2, 2, 2])
+        frames = rng.permutation([1, 1, 2, 2, 2])
         return [(int(c), int(n)) for c, n in zip(seen[:5], frames, strict=True)]
     return [(int(c), 2) for c in seen[:4]]
 

@@ -218,9 +218,8 @@ def masks(
 
     A label render, 9 rays a pixel: each ray is asked for its distance to the first thing in the
     scene and to the vehicle alone. Where both agree it sees the vehicle, glass included. If it
-    then meets a cue (a dent: its displaced area) before the body with the glass taken out, it
-    sees that cue. A quarter of a pixel is enough for cues, since many are as thin as one, half
-    of it for the vehicle.
+    then meets a cue before the body with the glass taken out, it sees that cue. A quarter of a
+    pixel is enough for cues, since the edges of many are as thin, half of it for the vehicle.
     """
     other = [] if day is None else [day.whole]
     whole = _distances(_alone([body.whole, *other], pose, crop), crop)

@@ -102,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         "Train and score one row of the tables.",
         "rnnha run rnn-ha --dataset rendered-veri --seed 0",
     )
-    sub.add_argument("experiment", help=", ".join(experiments.runnable()))
+    sub.add_argument("experiment", help=", ".join(row.slug for row in experiments.EVERY))
     sub.add_argument("--dataset", default="rendered-veri", help="a name, or a CSV manifest")
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--profile", default="rendered", choices=sorted(profiles.PROFILES))

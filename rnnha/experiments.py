@@ -12,12 +12,13 @@ class Row:
     """One system of a table.
 
     tables: of the poster, "VeRi" and "VehicleID".
-    method: the name of a class in `rnnha.methods`; None for a system that is not built.
+    method: the name of a class in `rnnha.methods`.
     steps, attention: of `models.rnn_ha`, for networks that have them.
     backbone, pixels: the paper's names; a profile says what stands for them.
     variant: "paper", the equations, or "released", the oddities of the authors' code as well;
         "plain" is LOMO without its Retinex.
-    columns: what the oracle knows of a vehicle. note: said of the row below a table.
+    columns: what the oracle knows of an image, see `data.subset.known_labels`. rendered: for
+        rendered sets alone, because real ones do not tell it. note: said of the row below a table.
     """
 
     slug: str
@@ -25,13 +26,14 @@ class Row:
     kind: str  # "paper" | "control"
     tables: tuple[str, ...]
     reason: str
-    method: str | None = None
+    method: str
     steps: str = "recurrent"
     attention: str = "guided"
     backbone: str = "vgg-m"
     pixels: int = 224
     variant: str = "paper"
     columns: tuple[str, ...] = ()
+    rendered: bool = False
     note: str = ""
 
 
@@ -176,6 +178,15 @@ ROWS = (
         method="oracle",
         columns=("model", "paint"),
     ),
+    _row(
+        "oracle-cues",
+        "oracle: model, paint and cues",
+        "knows which cues each picture shows, too: how far can the set be solved at all?",
+        kind="control",
+        method="oracle",
+        columns=("model", "paint", "visible_cues"),
+        rendered=True,
+    ),
 )
 
 # The rows of the paper's ablation once more, as the released code computes them: what do its
@@ -197,10 +208,7 @@ VARIANTS = tuple(
 ABLATION = tuple(
     r
     for r in ROWS
-    if r.method
-    and r.note != OURS
-    and r.slug != "bnneck"
-    and (r.backbone, r.pixels) == ("vgg-m", 224)
+    if r.note != OURS and r.slug != "bnneck" and (r.backbone, r.pixels) == ("vgg-m", 224)
 )
 
 
@@ -225,18 +233,13 @@ def row(slug: str) -> Row:
     """The row of this slug; KeyError with all that can be run for an unknown one."""
     known = {r.slug: r for r in EVERY}
     if slug not in known:
-        raise KeyError(f"unknown experiment {slug!r}; known: {', '.join(runnable())}")
+        raise KeyError(f"unknown experiment {slug!r}; known: {', '.join(known)}")
     return known[slug]
 
 
-def runnable() -> list[str]:
-    """The slugs of all rows that are built."""
-    return [r.slug for r in EVERY if r.method]
-
-
-def rows_of(poster: str) -> list[Row]:
+def rows_of(poster: str, synthetic: bool) -> list[Row]:
     """All rows of a table of the poster ("VeRi" or "VehicleID"), in its order."""
-    return [r for r in ROWS if poster in r.tables]
+    return [r for r in ROWS if poster in r.tables and (synthetic or not r.rendered)]
 
 
 def start_of(row: Row) -> Row:

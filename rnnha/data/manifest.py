@@ -37,6 +37,7 @@ COLUMNS = {
 }
 SPLITS = ("train", "query", "gallery", "test")
 MASKS = ("cues", "vehicle")
+HELD_OUT = "-holdout"  # ends the name of a benchmark whose test vehicles are training vehicles
 SIDE_CAR_COLUMNS = (
     "image",
     "vehicle_id",
@@ -48,6 +49,7 @@ SIDE_CAR_COLUMNS = (
     "camera",
     "light",
     "cues",
+    "visible_cues",
 )
 
 
@@ -72,6 +74,11 @@ class Benchmark:
     synthetic: bool = False
     held_out: bool = False
     notes: tuple[str, ...] = ()
+
+    @property
+    def of(self) -> str:
+        """The name of the set, of which vehicles may be held out."""
+        return self.name.removesuffix(HELD_OUT)
 
     def split(self, name: str) -> pd.DataFrame:
         """Rows of one split in their official order, with a fresh index."""
@@ -103,8 +110,12 @@ class Benchmark:
 
     @property
     def side_car(self) -> pd.DataFrame | None:
-        """What only a renderer knows (model, paint, view, light, cues); None for real images."""
+        """What only a renderer knows, SIDE_CAR_COLUMNS; None for real images."""
         return read_side_car(self.root) if self.synthetic else None
+
+    def rendered(self, *columns: str) -> pd.DataFrame:
+        """Columns of the side-car, one row an image, by its name; of a synthetic set."""
+        return self.side_car.drop_duplicates("image").set_index("image")[list(columns)]
 
     def mask(self, path: str | Path, kind: str) -> Path:
         """1-bit PNG of the visible identity `cues`, or of the whole `vehicle`, for a test image.
@@ -184,7 +195,10 @@ def read_side_car(root: Path) -> pd.DataFrame:
         raise DataError(f"{path}: cannot be read ({error}); run `make data`") from error
     absent = [column for column in SIDE_CAR_COLUMNS if column not in table]
     if absent:
-        raise DataError(f"{path}: columns missing: {some(absent)}")
+        raise DataError(
+            f"{path}: columns missing: {some(absent)}, so the set is of an older version; remove "
+            f"{root.parent} and run `make data`"
+        )
     return table.astype({"vehicle_id": "int64"})
 
 

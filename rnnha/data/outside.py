@@ -33,14 +33,14 @@ def car_models(benchmark: Benchmark, vehicles: int | None = None) -> CarModels:
     side-car knows them (vehicles: only so many). Of a real one: CompCars. DataError where the
     images are absent.
     """
-    known = sets.SETS.get(benchmark.name.removesuffix("-holdout"))
+    known = sets.SETS.get(benchmark.of)
     other = known.car_models if known else sets.SETS["rendered-veri"].car_models
     if other == COMPCARS:
         return compcars(paths.DATA / COMPCARS)
     found = sets.load(other)
     if vehicles is not None:
         found = fewer_vehicles(found, vehicles, None)
-    models = found.side_car.drop_duplicates("image").set_index("image")["model"]
+    models = found.rendered("model")["model"]
     train = found.train
     named = names_of(train).map(models)
     codes = pd.Categorical(named).codes

@@ -7,7 +7,7 @@ from types import ModuleType
 
 from rnnha import paths
 from rnnha.data import csv_manifest, photographs, vehicleid, veri
-from rnnha.data.manifest import Benchmark, check_side_car, expect_counts
+from rnnha.data.manifest import HELD_OUT, Benchmark, check_side_car, expect_counts
 from rnnha.files import DataError
 
 
@@ -122,7 +122,7 @@ SETS = {
             "it comes with the project: run `make data`",
             poster=_veri(),
             synthetic=True,
-            archive="rendered-veri-v1.tar",
+            archive="rendered-veri-v2.tar",
         ),
         DataSet(
             "rendered-vehicleid",
@@ -133,7 +133,7 @@ SETS = {
             # The rendered test lists stand in for the poster's by their place, small to large.
             poster=_vehicleid({"50": "800", "100": "1600", "200": "2400"}),
             synthetic=True,
-            archive="rendered-vehicleid-v1.tar",
+            archive="rendered-vehicleid-v2.tar",
             car_models="rendered-veri",
         ),
     )
@@ -178,14 +178,14 @@ def name_of(name: str | Path) -> str:
         return known(str(name)).name
     own = csv_manifest.name_of(Path(name))
     folded = own.lower()  # some file systems take VERI and veri for one folder
-    if any(folded == taken or folded.startswith(f"{taken}-holdout") for taken in SETS):
+    if any(folded == taken or folded.startswith(taken + HELD_OUT) for taken in SETS):
         raise DataError(
             f"{name}: a manifest of this name would be taken for the data set {folded}; rename the "
             "file, to my-set.csv for instance"
         )
-    if folded.endswith("-holdout"):
+    if folded.endswith(HELD_OUT):
         raise DataError(
-            f"{name}: results of the vehicles held out of {own[: -len('-holdout')]}.csv are kept "
+            f"{name}: results of the vehicles held out of {own[: -len(HELD_OUT)]}.csv are kept "
             "under this name; rename the file, to my-set.csv for instance"
         )
     if len(own) > LONGEST_NAME:

@@ -1,4 +1,5 @@
-"""Parts of a benchmark: its test images, fewer vehicles for a quick look, vehicles held out.
+"""Parts of a benchmark: its test images and what is known of them, fewer vehicles for a quick
+look, vehicles held out.
 
 Settings are chosen on held-out training vehicles; the test split is for the final tables.
 """
@@ -8,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from rnnha.data.manifest import Benchmark, names_of
+from rnnha.data.manifest import HELD_OUT, Benchmark, names_of
 from rnnha.files import DataError
 
 
@@ -47,7 +48,7 @@ def hold_out(benchmark: Benchmark, share: float = 0.2, seed: int = 0) -> Benchma
     chosen = np.random.default_rng(seed).choice(vehicles, count, replace=False)
     held = train[train.vehicle_id.isin(chosen)]
     rest = train[~train.vehicle_id.isin(chosen)]
-    name, lists = f"{benchmark.name}-holdout", {}
+    name, lists = benchmark.name + HELD_OUT, {}
     if held.camera_id.isna().any():
         protocol, parts = "vehicleid", [rest, held.assign(split="test")]
         lists = {count: tuple(names_of(held))}
@@ -75,6 +76,19 @@ def test_images(benchmark: Benchmark) -> pd.DataFrame:
         listed = {name for names in benchmark.test_lists.values() for name in names}
         test = test[names_of(test).isin(listed)]
     return test.loc[~names_of(test).duplicated()].reset_index(drop=True)
+
+
+def known_labels(benchmark: Benchmark) -> pd.DataFrame:
+    """What is known of the looks of test images: model, paint, visible_cues, by image name.
+
+    Rendered sets have all three in the side-car. Of real ones the coarse class and the colour are
+    known, <NA> where not even these are.
+    """
+    if benchmark.side_car is not None:
+        return benchmark.rendered("model", "paint", "visible_cues")
+    test = test_images(benchmark)
+    labels = pd.DataFrame({"model": test.coarse_id, "paint": test.color})
+    return labels.set_axis(names_of(test), axis=0)
 
 
 def _spread(manifest: pd.DataFrame, count: int | None) -> set[int]:

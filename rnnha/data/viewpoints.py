@@ -67,12 +67,11 @@ def viewpoints_of(benchmark: Benchmark, manifest: pd.DataFrame) -> np.ndarray:
 
     Raises DataError where the set has no viewpoints, or its label file is absent or another's.
     """
-    name = benchmark.name.removesuffix("-holdout")
     if benchmark.synthetic:
         found = _of_side_car(benchmark)
-    elif name == "veri":
+    elif benchmark.of == "veri":
         found = _of_veri(benchmark.root)
-    elif name == "vehicleid":
+    elif benchmark.of == "vehicleid":
         found = _of_vehicleid(benchmark.root)
     else:
         raise DataError(

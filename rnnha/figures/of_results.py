@@ -69,7 +69,6 @@ def palette(results: Results) -> plots.Palette:
     """The colour of each row, the same in all figures of a data set: those that are built, their
     stages 0, and those trained on another set."""
     built = [row(slug) for slug, _, kind in results.rows if kind != "cross"]
-    built = [r for r in built if r.method]
     stages = filter(None, map(methods.stage0_of, built))
     further = [title for _, title, kind in results.rows if kind == "cross"]
     return plots.colours(list(dict.fromkeys([*(r.title for r in (*built, *stages)), *further])))

@@ -86,9 +86,7 @@ class Method:
 
 
 def of(row: Row) -> type[Method]:
-    """The class of a row's method; KeyError for one that is unknown or not built."""
-    if row.method is None:
-        raise KeyError(f"{row.title} is a system of the poster that is not built; see the table")
+    """The class of a row's method; KeyError for one that is unknown."""
     if row.method not in _CLASSES:
         raise KeyError(
             f"row {row.slug}: unknown method {row.method!r}; known: {', '.join(sorted(_CLASSES))}"
@@ -98,12 +96,12 @@ def of(row: Row) -> type[Method]:
 
 def needed(row: Row) -> list[Row]:
     """All rows whose runs come before this row's, each after what it needs itself."""
-    first = [] if row.method is None else [stage0_of(row), *of(row).takes(row)]
+    first = [stage0_of(row), *of(row).takes(row)]
     return list(dict.fromkeys(r for each in first if each for r in [*needed(each), each]))
 
 
 def stage0_of(row: Row) -> Row | None:
     """The run whose weights a row starts from; None for a row that starts from nothing."""
-    if row.kind == "stage" or row.method is None or not of(row).starts_from_stage0:
+    if row.kind == "stage" or not of(row).starts_from_stage0:
         return None
     return experiments.start_of(row)

@@ -152,7 +152,7 @@ def test_table(benchmark: Benchmark) -> pd.DataFrame:
         images[side] = images.index.isin(test.loc[test["split"].isin([side, "test"]), "name"])
     if benchmark.side_car is None:
         return images
-    return images.join(benchmark.side_car.drop_duplicates("image").set_index("image")[KNOWN])
+    return images.join(benchmark.rendered(*KNOWN))
 
 
 def _outcome(title: str, benchmark: Benchmark, arrays: dict[str, NDArray]) -> Outcome:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from rnnha import experiments, methods, profiles
 from rnnha.data import sets
-from rnnha.experiments import ABLATION, VARIANTS, Row, rows_of
+from rnnha.experiments import ABLATION, VARIANTS, Row
 from rnnha.profiles import Profile, Scale
 from rnnha.runs import folder
 
@@ -35,7 +35,7 @@ def targets(
     result: dict[Target, None] = {}
     chosen, seeds = slugs and _chosen(slugs), tuple(seeds)
     for dataset in datasets:
-        for r in [*runnable(dataset), *(VARIANTS if chosen else ())]:
+        for r in [*rows_of(dataset), *(VARIANTS if chosen else ())]:
             if chosen and r not in chosen:
                 continue
             large = (r.backbone, r.pixels) != ("vgg-m", 224)
@@ -50,10 +50,10 @@ def targets(
     return list(result)
 
 
-def runnable(dataset: str) -> list[Row]:
-    """The built rows of a data set's table, in its order; VeRi's for a set without a table."""
-    poster = sets.known(dataset).poster
-    return [r for r in rows_of(poster.name if poster else "VeRi") if r.method]
+def rows_of(dataset: str) -> list[Row]:
+    """The rows of a data set's table, in its order; VeRi's for a set without a table."""
+    known = sets.known(dataset)
+    return experiments.rows_of(known.poster.name if known.poster else "VeRi", known.synthetic)
 
 
 def _chosen(slugs: Iterable[str]) -> list[Row]:

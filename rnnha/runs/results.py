@@ -31,7 +31,8 @@ def configurations(source: Path, dataset: str, slug: str) -> list[dict]:
 
 def table_rows(dataset: str) -> list[Shown]:
     """The rows of a data set's table, in the poster's order; KeyError where it has no table."""
-    return [(r.slug, r.title, r.kind) for r in rows_of(sets.with_table(dataset).poster.name)]
+    found = sets.with_table(dataset)
+    return [(r.slug, r.title, r.kind) for r in rows_of(found.poster.name, found.synthetic)]
 
 
 def crossed(slug: str, trained_on: str) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from rnnha.data.manifest import Benchmark, names_of
 from rnnha.data.subset import test_images
-from rnnha.scoring import protocols, ranking
+from rnnha.scoring import look_alikes, protocols, ranking
 
 
 class Measured(NamedTuple):
@@ -31,10 +31,12 @@ def measure(method, benchmark: Benchmark, outputs: dict[str, np.ndarray]) -> Mea
     """
     test = test_images(benchmark)
     names = names_of(test).to_numpy(str)
-    if method.distance is not None:
-        per_query = protocols.score(benchmark, distance=method.distance)
-        return Measured(per_query, None, None, names, outputs)
-    frames = [protocols.score(benchmark, embed=protocols.by_name(names, outputs["o2"]))]
+    how = (
+        {"distance": method.distance}
+        if method.distance is not None
+        else {"embed": protocols.by_name(names, outputs["o2"])}
+    )
+    frames = [protocols.score(benchmark, **how), look_alikes.score(benchmark, **how)]
     table = swap = None
     if method.has_steps:
         frames += _explore(benchmark, names, outputs)

@@ -8,7 +8,8 @@
 |                    | all others are queries; a draw is a trial                                |
 | cross-camera       | cross-camera: query against gallery, no junk                             |
 
-Exploratory variants carry a suffix: " [o1,o2]" (another embedding), " (front)", " (rear)".
+Exploratory variants carry a suffix: " [o1,o2]" (another embedding), " (front)", " (rear)";
+" (look-alikes)" is the fine step alone, see `scoring.look_alikes`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -74,15 +75,16 @@ def score(
     suffix = (f" [{label}]" if label else "") + (f" ({view})" if view else "")
     parts = []
     folder = draws() if callable(draws) else draws
-    for test_size, protocol, trial, query, gallery in _trials(benchmark, view, folder):
-        scores = _score_images(query, gallery, embed, distance, benchmark.protocol == "veri")
-        parts.append(_frame(test_size, protocol + suffix, trial, query, len(gallery), scores))
+    for test_size, protocol, trial, query, gallery in trials(benchmark, view, folder):
+        junk = benchmark.protocol == "veri"
+        scores = rank_images(query, gallery, embed, distance, junk)
+        parts.append(frame(test_size, protocol + suffix, trial, query, len(gallery), scores))
         if protocol == "image-to-image" and gallery["track_id"].notna().any():
             tracks = _Tracks(gallery)
             for how in ("min", "mean"):
                 scores = tracks.score(query, embed, distance, how)
                 parts.append(
-                    _frame(
+                    frame(
                         test_size,
                         f"image-to-track-{how}{suffix}",
                         trial,
@@ -134,15 +136,16 @@ def values(per_query: pd.DataFrame, metric: str) -> pd.Series:
 def summarise(per_query: pd.DataFrame) -> pd.DataFrame:
     """Tidy metrics in percent: test_size, protocol, trial, metric, value, n_query, n_gallery.
 
-    Means over the n_query queries that have a good match; how many have none is the metric
+    Means over the n_query queries that have a good match, as n_gallery is where queries have
+    galleries of their own. How many have none is the metric
     "queries without match" (a number, not percent). A VehicleID figure is the mean of its trials.
     """
     rows = []
-    for part, frame in per_query.groupby(_PART, sort=False):
-        matched = int((frame["first_rank"] > 0).sum())
-        counts = {"n_query": matched, "n_gallery": int(frame["n_gallery"].iloc[0])}
-        found = {metric: float(values(frame, metric).mean()) for metric in METRICS}
-        found[UNMATCHED] = float(len(frame) - matched)
+    for part, of_part in per_query.groupby(_PART, sort=False):
+        matched = int((of_part["first_rank"] > 0).sum())
+        counts = {"n_query": matched, "n_gallery": round(of_part["n_gallery"].mean())}
+        found = {metric: float(values(of_part, metric).mean()) for metric in METRICS}
+        found[UNMATCHED] = float(len(of_part) - matched)
         rows += [
             dict(zip(_PART, part, strict=True), metric=metric, value=value, **counts)
             for metric, value in found.items()
@@ -150,7 +153,7 @@ def summarise(per_query: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*_PART, "metric", "value", "n_query", "n_gallery"])
 
 
-def _trials(benchmark: Benchmark, view: str | None, draws: Path | None) -> Iterator[tuple]:
+def trials(benchmark: Benchmark, view: str | None, draws: Path | None) -> Iterator[tuple]:
     """(test size, protocol, trial, query rows, gallery rows) of all that is to be ranked."""
     if benchmark.protocol != "vehicleid":
         protocol = "image-to-image" if benchmark.protocol == "veri" else "cross-camera"
@@ -193,7 +196,14 @@ def _of_view(benchmark: Benchmark, rows: pd.DataFrame, view: str | None) -> pd.D
     return rows[rows["name"].isin(set(names))].reset_index(drop=True)
 
 
-def _score_images(query, gallery, embed, distance, junk: bool) -> ranking.Scores:
+def rank_images(
+    query: pd.DataFrame,
+    gallery: pd.DataFrame,
+    embed: Embed | None,
+    distance: Distance | None,
+    junk: bool,
+) -> ranking.Scores:
+    """Rank rows of the manifest as `score` does. junk: leave out what the query's camera saw."""
     cameras = _cameras(query, gallery) if junk else (None, None)
     vectors = (embed(query), embed(gallery)) if embed else (None, None)
     return ranking.evaluate(
@@ -260,7 +270,8 @@ class _Tracks:
         )
 
 
-def _frame(test_size, protocol, trial, query, n_gallery, scores) -> pd.DataFrame:
+def frame(test_size, protocol, trial, query, n_gallery, scores) -> pd.DataFrame:
+    """What `score` returns of one trial: a row for each of the manifest's rows `query`."""
     return pd.DataFrame(
         {
             "test_size": test_size,

@@ -14,6 +14,7 @@ from rnnha.data.sets import DataSet
 from rnnha.experiments import row
 from rnnha.paths import atomic
 from rnnha.runs.results import Results, table_rows
+from rnnha.scoring import look_alikes
 from rnnha.tables import differences
 from rnnha.tables.notes import notes
 from rnnha.tables.pages import (
@@ -70,26 +71,28 @@ class Table:
 def build(results: Results) -> Table:
     """Table of a data set from its finished runs.
 
-    Rows that have not been run have the paper's number and empty cells; rows trained on another
+    Beside the poster's columns stands its first metric among look-alikes, for all of our rows. Rows
+    that have not been run have the paper's number and empty cells; rows trained on another
     data set come last, where there are any. Raises KeyError for a data set without a table,
     ResultsError where the runs of one row do not belong together.
     """
     poster, data_set = results.poster, results.data_set
-    paper = {
-        (size, metric): published(poster, size, metric)
-        for size in poster.sizes
-        for metric in poster.metrics
-    }
+    paper: dict[tuple[str, str, str], dict[str, float]] = {}
+    for size in poster.sizes:
+        for metric in poster.metrics:
+            paper[size, metric, poster.protocol] = published(poster, size, metric)
+        paper[size, poster.metrics[0], poster.protocol + look_alikes.SUFFIX] = {}
     rows = [
         {
             "method": title,
             "test_size": size,
             "metric": metric,
-            "paper": paper[size, metric].get(title, np.nan),
-            **differences.score(results, slug, poster.protocol, size, metric),
+            "paper": printed.get(title, np.nan),
+            "protocol": protocol,
+            **differences.score(results, slug, protocol, size, metric),
         }
         for slug, title, _ in results.rows
-        for size, metric in paper
+        for (size, metric, protocol), printed in paper.items()
     ]
     title = f"{data_set.title}: the paper's table, rebuilt"
     if data_set.synthetic:

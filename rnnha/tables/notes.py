@@ -12,7 +12,7 @@ def notes(results: Results) -> tuple[str, ...]:
     found = _origin(results.data_set) + _training(results) + _test_lists(results.poster)
     found += [
         f"{r.title}: {r.note}."
-        for r in rows_of(results.poster.name)
+        for r in rows_of(results.poster.name, results.data_set.synthetic)
         if r.note and finished(results.source, results.dataset, r.slug)
     ]
     if cross_rows(results.source, results.dataset):
@@ -30,6 +30,8 @@ def _origin(data_set: DataSet) -> list[str]:
         f"{data_set.poster.name}; which scoring protocol it used is not stated.",
         f"ours: {data_set.poster.protocol}, embedding o2; mean ± standard deviation over seeds "
         "[95 % interval over test vehicles, by bootstrap]; percent.",
+        "among look-alikes: each query against the gallery's images of its own model and paint, "
+        "the fine step by itself; the oracle that knows model and paint has a random order there.",
         "An empty cell has not been run.",
     ]
     if data_set.synthetic:

@@ -5,11 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.spatial import cKDTree
 
 pytest.importorskip("scipy")
 
-from rendering import bodies, cues, features, identity  # noqa: E402
+from rendering import bodies, features, identity, livery, panels, plates  # noqa: E402
 from rendering.catalogue import VEHICLEID_MODELS, VERI_MODELS  # noqa: E402
 from rendering.mesh import box, carve, split  # noqa: E402
 from rendering.surface import anchor, surface  # noqa: E402
@@ -82,32 +81,14 @@ def _area(sheet):
     return np.linalg.norm(np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]), axis=1).sum() / 2
 
 
-@pytest.mark.parametrize("kind", cues.KINDS)
-def test_every_kind_of_cue_lies_at_the_surface(kind):
-    rng = np.random.default_rng(5)
-    face = {"rear sticker": "rear", "windshield sticker": "front", "bumper patch": "front"}
-    cue = identity.place_cue(CAR, CAR.paint, kind, face.get(kind, "left"), rng)
-    drawn = [p for p in bodies.parts(CAR, vehicle(CAR, cue)) if p.role == "cue"]
-    assert drawn and all(p.cue.kind == kind for p in drawn)
-    points = np.concatenate([p.vertices for p in drawn])
-    assert np.isfinite(points).all()
-    samples = surface(CAR)[..., :3]
-    samples = np.concatenate([samples.reshape(-1, 3), samples.mean(axis=1)])
-    distance = cKDTree(samples).query(points)[0]
-    solid = {
-        "dashboard object": 0.5,
-        "ornament": 0.45,
-        "roof rack": 0.35,
-        "roof box": 0.5,
-        "taxi sign": 0.25,
-        "mirror cover": 0.35,
-    }
-    assert distance.max() < solid.get(kind, 0.12)  # vertices of the skin are up to 10 cm apart
-
-
 def test_patches_lie_outside_by_millimetres():
     at = anchor(CAR, "left", 2.4, 0.6)
-    sheet = cues.rectangle(CAR, at, 0.3, 0.3)
+
+    def square(p):
+        u, v = at.plane(p)
+        return np.maximum(np.maximum(np.abs(u), np.abs(v)) - 0.15, 0.5 - at.facing(p))
+
+    sheet = panels.region(CAR, square)
     assert np.ptp(sheet[..., 0]) == pytest.approx(0.3, abs=0.03)
     near = at.near(surface(CAR), 0.6)
     u, v = at.plane(near)
@@ -129,46 +110,44 @@ def _height_at(u, v, height):
     return a[best] * height[best, 0] + b[best] * height[best, 1] + c[best] * height[best, 2]
 
 
-@pytest.mark.parametrize(("side", "forward"), [("left", 1), ("right", -1)])
-def test_lettering_reads_from_left_to_right(side, forward):
-    """An L has its stem on the reader's left: forward on a left side, backward on a right one."""
-    at = anchor(CAR, side, 2.4, 0.6)
-    sheet = cues.lettering_sheet(CAR, at, "L", 0.3, 1.0)
-    upper = sheet[sheet[..., 2].mean(axis=1) > np.median(sheet[..., 2])]
-    middle = (sheet[..., 0].max() + sheet[..., 0].min()) / 2
-    assert (upper[..., 0].mean() - middle) * forward > 0.02
-    outward = 1 if side == "left" else -1
-    assert np.sign(sheet[..., 1]).mean() == outward and (sheet[..., 4] * outward > 0).all()
+def test_a_plate_reads_from_left_to_right():
+    """An L has its stem on the reader's left: who faces a car's front has its right there."""
+    letters = plates.plates(CAR, "blue", "L")[1][0]
+    for end in (1, -1):
+        letter = letters[letters[:, 0, 0] * end > 0]
+        upper = letter[letter[..., 2].mean(axis=1) > np.median(letter[..., 2])]
+        middle = (letter[..., 1].max() + letter[..., 1].min()) / 2
+        assert (upper[..., 1].mean() - middle) * end < -0.01
+        assert (letter[..., 3] * end > 0).all()  # it looks outward
+
+
+def fleet(seed, models=VERI_MODELS):
+    return identity.fleet(models, 8, seed, livery.draw_cues)
 
 
 def test_fleet_is_deterministic_and_shares_the_paint():
-    fleet = identity.fleet(VERI_MODELS, 8, seed=3)
-    assert fleet == identity.fleet(VERI_MODELS, 8, seed=3)
-    assert fleet != identity.fleet(VERI_MODELS, 8, seed=4)
-    assert [v.vehicle_id for v in fleet] == list(range(1, 8 * len(VERI_MODELS) + 1))
+    vehicles = fleet(3)
+    assert vehicles == fleet(3) and vehicles != fleet(4)
+    assert [v.vehicle_id for v in vehicles] == list(range(1, 8 * len(VERI_MODELS) + 1))
     for model in VERI_MODELS:
-        own = [v for v in fleet if v.model == model.name]
+        own = [v for v in vehicles if v.model == model.name]
         assert sum(v.paint == model.paint for v in own) == 6
         looks = [(v.paint, v.cues) for v in own]
         assert len(set(looks)) == len(looks)
-    assert all(3 <= len(v.cues) <= 6 for v in fleet)
-    assert {c.kind for v in fleet for c in v.cues} == set(cues.KINDS)
-    counted = identity.fleet(VERI_MODELS[:2], {m.name: 2 for m in VERI_MODELS[:2]}, seed=3)
-    assert len(counted) == 4
+    assert all(5 <= len(v.cues) <= 8 for v in vehicles)
 
 
 def test_nothing_but_cues_separates_vehicles_of_a_model_and_paint():
-    first, second = [v for v in identity.fleet((CAR,), 8, seed=0) if v.paint == CAR.paint][:2]
+    first, second = [v for v in fleet(0, (CAR,)) if v.paint == CAR.paint][:2]
     plain, other = bodies.parts(CAR, first, ()), bodies.parts(CAR, second, ())
     assert [p.name for p in plain] == [p.name for p in other]
     for a, b in zip(plain, other, strict=True):
         assert np.array_equal(a.vertices, b.vertices) and a.material == b.material
         assert a.role != "cue"
-    # and the cues themselves leave the body as it is, the plates aside
+    # and the cues themselves leave the body as it is
     dressed = {p.name: p for p in bodies.parts(CAR, first) if p.role != "cue"}
     for part in plain:
-        if not part.name.startswith("plate"):
-            assert np.array_equal(dressed[part.name].vertices, part.vertices)
+        assert np.array_equal(dressed[part.name].vertices, part.vertices)
     repainted = bodies.parts(CAR, replace(first, paint="red"), ())
     changed = {a.name for a, b in zip(plain, repainted, strict=True) if a.material != b.material}
     assert changed == {"paint"}

@@ -1,4 +1,4 @@
-"""The large cues of set version 2 (no renderer needed)."""
+"""The identity cues (no renderer needed)."""
 
 from itertools import combinations
 
@@ -9,7 +9,7 @@ pytest.importorskip("scipy")
 
 from scipy.spatial import cKDTree
 
-from rendering import bodies, identity, livery, panels, plan, seen
+from rendering import bodies, cues, identity, livery, panels, plan, seen
 from rendering.catalogue import VERI_MODELS
 from rendering.materials import PAINTS
 from rendering.surface import surface
@@ -40,7 +40,7 @@ def test_every_vehicle_has_cues_on_every_side(fleet):
     for vehicle in fleet:
         assert all(on(vehicle, face) for face in SIDES), vehicle
         assert len(on(vehicle, "front")) == len(on(vehicle, "rear")) == 2
-    assert {cue.kind for vehicle in fleet for cue in vehicle.cues} == set(panels.DRAW)
+    assert {cue.kind for vehicle in fleet for cue in vehicle.cues} == set(cues.DRAW)
 
 
 def test_two_of_a_model_and_paint_differ_on_every_side(fleet):
@@ -86,7 +86,7 @@ def skin(model):
     return corners[chosen, 0] + u * edges[chosen, 0] + v * edges[chosen, 1]
 
 
-@pytest.mark.parametrize("kind", panels.DRAW)
+@pytest.mark.parametrize("kind", cues.DRAW)
 def test_every_kind_of_cue_is_drawn_at_the_surface(kind):
     rng = np.random.default_rng(5)
     cue = livery.place(kind, FACES.get(kind, ("left", "right")), ("red", "white"), rng)

@@ -53,17 +53,6 @@ def test_nothing_floats_or_stands_out(model):
             assert not len(points) or tree.query(points)[0].max() < 0.5
 
 
-def test_it_does_not_look_at_the_vehicle():
-    """Two vehicles of one model that pass with equal chance have the same about them."""
-    fleet = list(plan.vehicles(NAME).values())
-    one, other = [v for v in fleet if v.model == fleet[0].model][:2]
-    assert one.cues != other.cues
-    models = plan.models(NAME)
-    assert np.array_equal(
-        corners(drawn(models[one.model], 3)), corners(drawn(models[other.model], 3))
-    )
-
-
 def test_paint_has_the_shade_of_model_and_colour_and_plates_differ():
     fleet = list(plan.vehicles(NAME).values())
     shades = {}

@@ -12,7 +12,7 @@ from rnnha.cli import main
 from rnnha.files import DataError
 from rnnha.methods import network
 from rnnha.runs.dryrun import plan, try_step
-from rnnha.runs.plan import runnable, targets
+from rnnha.runs.plan import rows_of, targets
 
 PAPER = profiles.profile("paper")
 
@@ -73,7 +73,7 @@ def test_the_plan_of_the_paper_needs_no_data_and_ends_with_whom_to_ask(
     for dataset in ("veri", "vehicleid"):
         part = told.out[told.out.index(f"\n{dataset}, ") :].split("\nvehicleid, ")[0]
         lines = part if dataset == "veri" else told.out[told.out.index("\nvehicleid, ") :]
-        for row in runnable(dataset):
+        for row in rows_of(dataset):
             seeds = 3 if methods.of(row).seeded else 1
             found = [
                 line for line in lines.splitlines() if line.startswith(f"  {seeds} x {row.title}: ")
