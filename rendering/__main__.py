@@ -38,18 +38,25 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--limit", type=int, help="only so many images, spread over the set")
     parser.add_argument("--workers", type=int, help="processes side by side (one a core)")
     parser.add_argument("--audit", action="store_true", help="can it be solved without the cues?")
+    parser.add_argument(
+        "--criteria", action="store_true", help="what a set must be, and what the results say"
+    )
     parser.add_argument("--seen", type=int, metavar="N", help="are the cues of N shots visible?")
     parser.add_argument("--pairs", type=int, metavar="N", help="a sheet of N look-alike pairs")
     return parser
 
 
 def _render(options: argparse.Namespace) -> None:
-    from rendering import audit, dataset
+    from rendering import audit, criteria, dataset
 
     if options.audit:
         target = paths.RESULTS / "data_audit.csv"
         table = audit.audit(options.set, paths.DATA / options.set, target)
         print(table.to_string(index=False))
+        print(criteria.criteria().to_string(index=False))
+        return
+    if options.criteria:
+        print(criteria.criteria().to_string(index=False))
         return
     if options.seen:
         from rendering.seen import seen, told

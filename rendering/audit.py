@@ -7,7 +7,8 @@ in another camera; junk: in the same camera), with plain features of
 - the same shots rendered again without identity cues.
 
 Neither may beat the oracle that knows model and paint and guesses among the vehicles that
-share both.
+share both. Beside them: which camera took a picture, and from which side, known alone; a random
+order; and in how many of the shots rendered again the cues can be seen at all.
 """
 
 from collections.abc import Callable
@@ -21,10 +22,14 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import normalize
 
 from rendering import dataset
+from rendering.develop import through_jpeg
+from rendering.seen import PIXELS, differing
 from rnnha.paths import atomic
 from rnnha.scoring.ranking import evaluate
 
 SIZE = 64  # pixels a side, after a square resize
+SEEN_AT = 96  # pixels a side, the ablation's, at which cues have to be seen
+COLUMNS = ["dataset", "what", "feature", "vehicles", "images", "measure", "value"]
 WIDENED = 4  # pixels of the crop by which the mask is widened, so that its outline tells less
 
 
@@ -97,8 +102,14 @@ def oracle(shots: pd.DataFrame) -> np.ndarray:
     return (known[:, None] != known[None]).astype(np.float32)
 
 
+def same(shots: pd.DataFrame, column: str) -> np.ndarray:
+    """Distances [N, N] of one who knows a column of the plan alone."""
+    codes = pd.factorize(shots[column])[0]
+    return (codes[:, None] != codes[None]).astype(np.float32)
+
+
 def _without_cues(job: tuple[str, int, int]) -> np.ndarray:
-    return dataset.render_one(*job, cues=(), masks=False).image
+    return through_jpeg(dataset.render_one(*job, cues=(), masks=False).image)
 
 
 def _chosen(name: str, vehicles: int) -> pd.DataFrame:
@@ -110,45 +121,70 @@ def _chosen(name: str, vehicles: int) -> pd.DataFrame:
     return test[test["vehicle_id"].isin(ids)].reset_index(drop=True)
 
 
+def _images(name: str, folder: Path, shots: pd.DataFrame) -> list[np.ndarray]:
+    return [
+        np.asarray(Image.open(folder / dataset.image_path(name, shot)))
+        for shot in shots.itertuples()
+    ]
+
+
+def _retrieval(shots: pd.DataFrame, ways: dict[tuple[str, str], np.ndarray]) -> list[tuple]:
+    """What, feature, vehicles, queries, measure and value of distances by what and feature."""
+    query, cars = np.flatnonzero(shots["query"]), shots["vehicle_id"].nunique()
+    return [
+        (*way, cars, len(query), measure, value)
+        for way, distances in ways.items()
+        for measure, value in zip(("mAP", "top1"), score(shots, query, distances), strict=True)
+    ]
+
+
 def audit(name: str, folder: Path, out: Path, *, vehicles: int = 60, workers: int = 2):
     """Audit the rendered set in `folder`; writes the table to the CSV `out` and returns it.
 
-    Columns: what, feature, vehicles, queries, mAP, top1 (percent). Needs mitsuba, since shots of
-    `vehicles` test vehicles are rendered again without cues. Raises ValueError for a set without
-    cameras, to which VeRi's protocol does not apply.
+    Columns: COLUMNS. Values are mAP and top-1 over queries, and of "cues seen" shares of shots, in
+    percent. Needs mitsuba, since shots of `vehicles` test vehicles are rendered again without
+    cues. Raises ValueError for a set without cameras, to which VeRi's protocol does not apply.
     """
     everything = dataset.plan(name).query("split == 'test'").reset_index(drop=True)
     if everything["camera"].isna().any():
         raise ValueError(f"{name} has no cameras, which the audit needs; take rendered-veri")
-    some = _chosen(name, vehicles)
-    rows = []
-
-    def enter(what: str, feature: str, shots: pd.DataFrame, distances: np.ndarray) -> None:
-        query = np.flatnonzero(shots["query"])
-        found = score(shots, query, distances)
-        cars = shots["vehicle_id"].nunique()
-        rows.append((what, feature, cars, len(query), *(round(v, 2) for v in found)))
-
-    images, backgrounds = [], []
-    for shot in everything.itertuples():
-        image = np.asarray(Image.open(folder / dataset.image_path(name, shot)))
-        mask = np.asarray(Image.open(folder / dataset.mask_path("vehicle", shot)))
-        images.append(image)
-        backgrounds.append(blanked(image, mask))
-    for what, pictures in (("background alone", backgrounds), ("whole image", images)):
-        for feature, compute in FEATURES.items():
-            enter(what, feature, everything, _apart(compute(pictures)))
-    enter("oracle: model and paint", "", everything, oracle(everything))
-
+    images, some = _images(name, folder, everything), _chosen(name, vehicles)
+    masks = [
+        np.asarray(Image.open(folder / dataset.mask_path("vehicle", shot)))
+        for shot in everything.itertuples()
+    ]
+    pictures = {
+        "background alone": [blanked(*pair) for pair in zip(images, masks, strict=True)],
+        "whole image": images,
+    }
+    knows = "oracle: model and paint"
+    rows = _retrieval(
+        everything,
+        {
+            ("a random order", ""): np.zeros((len(everything),) * 2, np.float32),
+            ("camera alone", ""): same(everything, "camera"),
+            ("side alone", ""): same(everything, "view"),
+            **{
+                (what, feature): _apart(compute(shown))
+                for what, shown in pictures.items()
+                for feature, compute in FEATURES.items()
+            },
+            (knows, ""): oracle(everything),
+        },
+    )
     jobs = [(name, int(s.vehicle_id), int(s.shot)) for s in some.itertuples()]
     with dataset.renderers(workers) as pool:
         bare = list(pool.map(_without_cues, jobs, chunksize=8))
-    for feature, compute in FEATURES.items():
-        enter("rendered without cues", feature, some, _apart(compute(bare)))
-    enter("oracle: model and paint", "", some, oracle(some))
-
-    table = pd.DataFrame(rows, columns=["what", "feature", "vehicles", "queries", "mAP", "top1"])
-    table.insert(0, "dataset", name)
+    ways = {("rendered without cues", f): _apart(compute(bare)) for f, compute in FEATURES.items()}
+    rows += _retrieval(some, ways | {(knows, ""): oracle(some)})
+    seen = [differing(*two, SEEN_AT) for two in zip(_images(name, folder, some), bare, strict=True)]
+    cars = some["vehicle_id"].nunique()
+    for measure, share in (
+        (f"{PIXELS} pixels", np.mean([pixels >= PIXELS for pixels, _ in seen])),
+        ("2 spots", np.mean([spots >= 2 for _, spots in seen])),
+    ):
+        rows.append(("cues seen", f"{SEEN_AT} pixels", cars, len(some), measure, 100 * share))
+    table = pd.DataFrame([(name, *row) for row in rows], columns=COLUMNS)
     with atomic(Path(out)) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
+        table.to_csv(temporary, index=False, lineterminator="\n", float_format="%.2f")
     return table

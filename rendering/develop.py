@@ -1,5 +1,7 @@
 """What a surveillance camera makes of the light: exposure, colour cast, softness, noise."""
 
+import io
+
 import numpy as np
 from PIL import Image
 from scipy.ndimage import convolve1d, gaussian_filter
@@ -47,3 +49,10 @@ def develop(radiance: np.ndarray, camera: Camera, native: float, rng: np.random.
 def save_jpeg(image: np.ndarray, path) -> None:
     """Write uint8 [H, W, 3] as a JPEG file of quality 85."""
     Image.fromarray(image).save(path, "JPEG", quality=JPEG_QUALITY, optimize=True)
+
+
+def through_jpeg(image: np.ndarray) -> np.ndarray:
+    """The image as it is read again from such a file."""
+    save_jpeg(image, file := io.BytesIO())
+    with Image.open(file) as found:
+        return np.asarray(found)

@@ -49,6 +49,7 @@ def tiny_veri(folder: Path, seed: int = 0) -> Benchmark:
                     "camera": camera,
                     "light": "sun",
                     "cues": "dent;decal",
+                    "visible_cues": "decal red:left:40:60" if vehicle > 1 else "",
                 }
             )
             cues = np.zeros((SIDE, SIDE + 8), bool)

@@ -146,9 +146,9 @@ def expect_mat(monkeypatch, name: str, images: int, vehicles: int, coarse: int) 
 
 def write_side_car(layout: Path, rows: Iterable[tuple[str, int, str]]) -> None:
     """`images.csv` beside a rendered layout, from (image, vehicle, split)."""
-    columns = "image vehicle_id split type model paint view camera light cues".split()
+    columns = "image vehicle_id split type model paint view camera light cues visible_cues".split()
     with open(layout.parent / "images.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
-        rest = ["suv", "m1", "p1", "front", "1", "sun", "dent;sticker"]
+        rest = ["suv", "m1", "p1", "front", "1", "sun", "dent;sticker", "dent red:front:40:60"]
         writer.writerows([*row, *rest] for row in rows)

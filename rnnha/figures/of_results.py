@@ -19,7 +19,7 @@ from rnnha.runs.folder import finished
 from rnnha.runs.results import Results, history, table_rows, vehicles
 from rnnha.scoring import ranking
 from rnnha.scoring.intervals import interval
-from rnnha.tables import differences
+from rnnha.tables import differences, order
 from rnnha.tables.pages import label
 
 RANKS = 20
@@ -160,6 +160,19 @@ def forest(results: Results) -> Figure | None:
     return plots.forest(pd.DataFrame(rows), title) if rows else None
 
 
+def compared_order(results: Results) -> Figure | None:
+    """The poster's order of methods beside ours, rank by rank."""
+    if (found := order.order(results)) is None:
+        return None
+    metric = label(results.poster.metrics[0])
+    title = _title(
+        results,
+        f"does the poster's order hold?\nKendall's τ {found.tau:.2f} "
+        f"[{found.low:.2f}, {found.high:.2f}], by {metric}",
+    )
+    return plots.two_orders(found.rows, title, palette(results))
+
+
 def embeddings(
     results: Results, experiment: str = differences.SUBJECT, seed: int | None = None
 ) -> Figure | None:
@@ -229,5 +242,6 @@ MADE = {
     "training": training,
     "types": types,
     "differences": forest,
+    "order": compared_order,
     "embeddings": embeddings,
 }

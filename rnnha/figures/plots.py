@@ -200,6 +200,30 @@ def forest(differences: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
+def two_orders(rows: pd.DataFrame, title: str, palette: Palette) -> Figure:
+    """The poster's ranks on the left, ours on the right, a line a method; the best is on top.
+
+    `rows`: columns method, paper, ours (percent), paper_rank, rank, rank_low, rank_high; a bar on
+    the right is the 95 % interval of a rank.
+    """
+    with style(grid=False):
+        figure = Drawing(figsize=(9.5, 1.6 + 0.36 * len(rows)), layout="constrained")
+        ax = figure.subplots()
+        for row in rows.itertuples():
+            colour = palette[row.method]
+            ax.plot([0, 1], [row.paper_rank, row.rank], "o-", color=colour)
+            ax.plot([1.03, 1.03], [row.rank_low, row.rank_high], color=colour, linewidth=3)
+            ax.annotate(
+                f"{row.method}  {row.paper:.1f}", (-0.03, row.paper_rank), ha="right", va="center"
+            )
+            ax.annotate(f"{row.ours:.1f}  {row.method}", (1.07, row.rank), va="center")
+        ax.set(xlim=(-0.75, 1.85), ylim=(len(rows) + 0.6, 0.4), yticks=[])
+        ax.set_xticks([0, 1], ["poster", "here (bar: 95 % interval of the rank)"])
+        sns.despine(ax=ax, left=True, bottom=True)
+        figure.suptitle(title)
+    return figure
+
+
 def embedding_maps(
     planes: dict[str, np.ndarray], model: Sequence, vehicle: Sequence, title: str
 ) -> Figure:

@@ -53,14 +53,28 @@ def interval(values: ArrayLike, vehicles: ArrayLike) -> Interval:
     estimate = sums.sum() / counts.sum()
     if len(sums) < 2:
         return Interval(float(estimate), np.nan, np.nan, np.nan, len(sums))
-    means = np.concatenate(
+    means = _means(sums, counts)
+    low, high = stats.quantile(means, [TAIL, 1 - TAIL])
+    return Interval(float(estimate), float(low), float(high), float(means.std(ddof=1)), len(sums))
+
+
+def resampled_means(values: ArrayLike, vehicles: ArrayLike) -> NDArray[np.float64]:
+    """Means of several systems over the same resamples of vehicles, [resamples, systems].
+
+    values: [N, systems], of the same queries; a query is NaN for all systems or for none.
+    """
+    columns = [_per_vehicle(column, vehicles) for column in np.asarray(values, np.float64).T]
+    return np.stack([_means(*column) for column in columns], axis=1)
+
+
+def _means(sums: NDArray, counts: NDArray) -> NDArray[np.float64]:
+    """The mean over queries in each resample of vehicles."""
+    return np.concatenate(
         [
             np.take(sums, chosen).sum(axis=1) / np.take(counts, chosen).sum(axis=1)
             for chosen in _resamples(len(sums))
         ]
     )
-    low, high = stats.quantile(means, [TAIL, 1 - TAIL])
-    return Interval(float(estimate), float(low), float(high), float(means.std(ddof=1)), len(sums))
 
 
 def paired_difference(a: ArrayLike, b: ArrayLike, vehicles: ArrayLike) -> Difference:

@@ -15,7 +15,7 @@ from rnnha.experiments import row
 from rnnha.paths import atomic
 from rnnha.runs.results import Results, table_rows
 from rnnha.scoring import look_alikes
-from rnnha.tables import differences
+from rnnha.tables import differences, order
 from rnnha.tables.notes import notes
 from rnnha.tables.pages import (
     html_page,
@@ -103,7 +103,7 @@ def build(results: Results) -> Table:
         notes(results),
         _frame(rows, COLUMNS),
         exploratory(results),
-        differences.conclusion(results),
+        "\n\n".join(filter(None, [differences.conclusion(results), order.sentence(results)])),
     )
 
 

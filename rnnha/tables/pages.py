@@ -123,9 +123,10 @@ def html_page(title: str, page: Page, notes: Sequence[str], conclusion: str = ""
     )
     points = "\n".join(f"<li>{html.escape(note)}</li>" for note in notes)
     title = html.escape(title)
+    said = "\n".join(f"<p>{html.escape(text)}</p>" for text in conclusion.split("\n\n"))
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8">'
         f"<title>{title}</title>\n<style>\n{_STYLE}\n</style></head>\n<body>\n"
-        f"<h1>{title}</h1>\n{tables}\n<p>{html.escape(conclusion)}</p>\n"
+        f"<h1>{title}</h1>\n{tables}\n{said}\n"
         f"<ul>\n{points}\n</ul>\n</body>\n</html>\n"
     )
