@@ -52,17 +52,6 @@ def test_cue_counts_are_of_vehicles_not_images(benchmark):
     assert (counts["percent of all"] == 100).all()
 
 
-def test_agreement_of_states_that_know_the_model_or_the_vehicle(benchmark):
-    found = made_up(benchmark, lambda i: one_hot(i["model"]), lambda i: one_hot(i["vehicle_id"]))
-    table = of_data.agreement(found)
-    assert table.loc["o1", ["same type", "same model"]].tolist() == [100, 100]
-    assert table.loc["o2"].tolist() == [100] * 4
-    assert of_data.verdict(table).startswith("Here o2 finds the right vehicle first more often")
-    assert "does not find" in of_data.verdict(table.rename(index={"o1": "o2", "o2": "o1"}))
-    # By chance: two of the 14 others are the vehicle itself in its other cameras.
-    assert table.loc["a random image", "same vehicle"] == pytest.approx(100 * 2 / 14, abs=0.05)
-
-
 def test_twins_share_model_paint_and_view_and_show_a_cue(benchmark):
     for seed in range(5):
         names = of_data.twins(benchmark, 2, seed)

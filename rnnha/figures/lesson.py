@@ -1,0 +1,279 @@
+"""The lesson: one image through RNN-HA with all its numbers, to be followed by hand.
+
+Everything is computed from the network at hand, and so are the sentences; nothing is typed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional as F
+
+from rnnha.data.manifest import Benchmark
+from rnnha.figures import maps, plots
+from rnnha.figures.of_data import nearest
+from rnnha.images.batches import normalise
+from rnnha.images.cache import Images
+from rnnha.images.decode import pixels
+from rnnha.methods.network import load_checkpoint
+from rnnha.models.rnn_ha import EPSILON
+from rnnha.runs.compare import CHECKPOINT
+from rnnha.runs.outcome import Outcome, of_checkpoint
+from rnnha.scoring import look_alikes, protocols, ranking
+from rnnha.scoring.intervals import interval, paired_difference
+from rnnha.tables.pages import number
+
+QUESTIONS = ("type", "model", "model and paint", "vehicle", "vehicle, among look-alikes")
+
+
+class Lesson(NamedTuple):
+    """A trained RNN-HA in evaluation mode, what it makes of the test images, and the names of its
+    coarse classes [C]."""
+
+    model: nn.Module
+    size: int
+    seen: Outcome
+    classes: list[str]
+
+
+class Steps(NamedTuple):
+    """What one image becomes on its way, float32; the letters are the equations'.
+
+    X [d, h, w]; x1 [d]; o1 [H]; coarse [C], probabilities; u [d]; s, a [h, w]; x2 [d]; o2 [H].
+    a is the map that was used, the network's own or one that was given.
+    """
+
+    X: NDArray
+    x1: NDArray
+    o1: NDArray
+    coarse: NDArray
+    u: NDArray
+    s: NDArray
+    a: NDArray
+    x2: NDArray
+    o2: NDArray
+
+    @property
+    def positive(self) -> NDArray:
+        """softplus(s) + epsilon, [h, w]: what is divided by its sum."""
+        return np.logaddexp(0, self.s) + EPSILON
+
+
+def begin(benchmark: Benchmark, checkpoint: Path = CHECKPOINT) -> Lesson:
+    """Open a checkpoint of RNN-HA and embed the test images: some 10 s for a thousand.
+
+    Raises as `load_checkpoint` does, and ValueError for a network without guided attention.
+    """
+    model, info = load_checkpoint(checkpoint)
+    if not hasattr(getattr(model, "attention", None), "w3"):
+        raise ValueError(f"{checkpoint}: {info['row']} has no attention that is guided by o1")
+    named = benchmark.manifest.dropna(subset="coarse_id").drop_duplicates("coarse_id")
+    names = named.set_index("coarse_id")["type"].fillna("?").to_dict()
+    classes = [str(names.get(label, label)) for label in info["coarse_labels"]]
+    return Lesson(model, info["image_size"], of_checkpoint(benchmark, checkpoint), classes)
+
+
+@torch.no_grad()
+def steps(lesson: Lesson, name: str, attention: NDArray | None = None) -> Steps:
+    """The numbers of one test image; attention: another map [h, w] in place of the network's."""
+    path = lesson.seen.images["path"].iloc[lesson.seen.position(name)]
+    model = lesson.model
+    X = model.backbone(normalise(Images([path], lesson.size).stack([0])))
+    x1 = X.mean(dim=(2, 3))
+    o1 = model.steps.first(x1)
+    u = model.attention.w4(F.relu(model.attention.w3(o1)))
+    s = torch.einsum("bd,bdhw->bhw", u, X)
+    a = model.attention(X, o1) if attention is None else torch.tensor(attention[None]).to(X)
+    x2 = model.attended(X, a)
+    o2 = model.steps.second(x2, model.before_second(x1, o1))
+    found = X, x1, o1, model.w1(o1).softmax(1), u, s, a, x2, o2
+    return Steps(*(value[0].numpy() for value in found))
+
+
+def overview(found: Steps) -> pd.DataFrame:
+    """One row a symbol: its equation, how many numbers it has, the first three, and its length."""
+    equations = {
+        "X": "the feature map",
+        "x1": "mean of X over the cells",
+        "o1": "GRU(x1, 0)",
+        "u": "W4 ReLU(W3 o1 + b3) + b4",
+        "s": "⟨u, X⟩ in each cell",
+        "a": "softplus(s) + ε, divided by the sum",
+        "x2": "sum of a · X over the cells",
+        "o2": "GRU(x2, o1)",
+    }
+    rows = []
+    for symbol, equation in equations.items():
+        value = getattr(found, symbol)
+        first = ", ".join(f"{number:.3f}" for number in value.ravel()[:3])
+        shape, length = " × ".join(map(str, value.shape)), float(np.linalg.norm(value))
+        rows.append((symbol, equation, shape, f"{first}, …", round(length, 2)))
+    columns = ["symbol", "equation", "numbers", "the first", "length"]
+    return pd.DataFrame(rows, columns=columns).set_index("symbol")
+
+
+def best_classes(lesson: Lesson, found: Steps, count: int = 5) -> pd.DataFrame:
+    """The coarse classes that o1 takes the image for, the likeliest first, in percent."""
+    order = np.argsort(-found.coarse)[:count]
+    likely = 100 * found.coarse[order]
+    return pd.DataFrame({"class": [lesson.classes[i] for i in order], "percent": likely.round(1)})
+
+
+def grid(values: NDArray, decimals: int = 3) -> pd.DataFrame:
+    """A map [h, w] as a table of numbers, rows from the top of the picture."""
+    names = [f"column {j}" for j in range(values.shape[1])]
+    rows = [f"row {i}" for i in range(values.shape[0])]
+    return pd.DataFrame(np.asarray(values, float).round(decimals), rows, names)
+
+
+def painted(cells: Sequence[tuple[int, int]], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """An attention map of one's own: all weight, evenly, on the cells (row, column) named.
+
+    Raises ValueError for no cell, or one that is not on the grid.
+    """
+    found = np.zeros(shape, np.float32)
+    for row, column in cells:
+        if not (0 <= row < shape[0] and 0 <= column < shape[1]):
+            raise ValueError(
+                f"cell ({row}, {column}) is not on the grid of {shape[0]} × {shape[1]}"
+            )
+        found[row, column] = 1
+    if not found.any():
+        raise ValueError("name one cell at least, as in [(2, 3)]")
+    return found / found.sum()
+
+
+def map_figure(lesson: Lesson, name: str, found: Steps) -> Figure:
+    """The image, and the map with each cell's weight in percent printed on it."""
+    row = lesson.seen.images.iloc[lesson.seen.position(name)]
+    image, (h, w) = pixels(row["path"]), found.a.shape
+    with plots.style(grid=False):
+        figure = plots.Drawing(figsize=(10.5, 4.8), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        left.imshow(image)
+        right.imshow(maps.overlay(image, found.a, 0.7), extent=(0, w, h, 0), aspect="auto")
+        for i in range(h):
+            for j in range(w):
+                text = f"{100 * found.a[i, j]:.1f}"
+                box = {"facecolor": "black", "alpha": 0.45, "pad": 1, "linewidth": 0}
+                at = (j + 0.5, i + 0.5)
+                right.text(
+                    *at, text, ha="center", va="center", color="white", fontsize=10, bbox=box
+                )
+        right.set(xticks=np.arange(w) + 0.5, yticks=np.arange(h) + 0.5)
+        right.set(xticklabels=range(w), yticklabels=range(h), xlabel="column", ylabel="row")
+        left.set(xticks=[], yticks=[], xlabel=f"vehicle {row['vehicle_id']}")
+        figure.suptitle(f"Weight of each cell in percent, even is {100 / (h * w):.1f}: {name}")
+    return figure
+
+
+def check(answer: float, right: float, because: str, tolerance: float = 0.02) -> str:
+    """Whether a reader's number is right, within a share of it; with the way to it if not."""
+    if answer is ...:
+        return "Put your number in place of the three dots."
+    if abs(answer - right) <= tolerance * abs(right) + 1e-9:
+        return f"Right: {because} = {right:.4g}."
+    return f"Not yet: {answer:g} is {'more' if answer > right else 'less'} than it. Try {because}."
+
+
+def check_cell(found: Steps, row: int, column: int, answer: float) -> str:
+    """Check a weight that was computed by hand from the cell's score and the sum of all cells."""
+    s, total = found.s[row, column], found.positive.sum()
+    return check(answer, found.a[row, column], f"(softplus({s:.3f}) + {EPSILON}) / {total:.3f}")
+
+
+def neighbours(
+    lesson: Lesson, name: str, by: str = "o2", count: int = 5, attention: NDArray | None = None
+) -> Figure:
+    """The gallery images nearest to an image by o1 or o2.
+
+    attention [h, w]: the image's o2 with this map in place of the network's; the gallery keeps its
+    own.
+    """
+    if attention is None:
+        return nearest(lesson.seen, name, by, count)
+    vectors = lesson.seen.vectors[by].copy()
+    o2 = steps(lesson, name, attention).o2[None]
+    vectors[lesson.seen.position(name)] = ranking.unit(o2)[0]
+    title = f"{lesson.seen.title}, another map"
+    seen = replace(lesson.seen, title=title, vectors=lesson.seen.vectors | {by: vectors})
+    return nearest(seen, name, by, count)
+
+
+def ranks(lesson: Lesson, name: str, by: str = "o2") -> tuple[list[int], float]:
+    """At which ranks the images of its vehicle come, nearest first and without junk, and the
+    average precision that they make: (1/N) sum i/r_i."""
+    found = lesson.seen.nearest(name, len(lesson.seen.images), by)
+    places = np.flatnonzero(found["right"]) + 1
+    return places.tolist(), float(np.mean(np.arange(1, len(places) + 1) / places))
+
+
+def standing(seen: Outcome) -> pd.DataFrame:
+    """How often the nearest gallery image is right, by o1 and by o2, in percent of the queries.
+
+    Columns by, question (QUESTIONS, as far as the set tells them), percent, low and high: the 95 %
+    interval over vehicles. The last question is asked among the vehicles of one model and paint.
+    """
+    rows = []
+    for by in seen.vectors:
+        for question, hits in _hits(seen, by).items():
+            found = interval(100.0 * hits, hits.index)
+            rows.append((by, question, found.estimate, found.low, found.high))
+    return pd.DataFrame(rows, columns=["by", "question", "percent", "low", "high"])
+
+
+def standing_page(table: pd.DataFrame) -> pd.DataFrame:
+    """`standing` to be read: a line a question, a column a state, `56.1 [53.0, 59.2]`."""
+    cells = [number(r.percent, np.nan, r.low, r.high) for r in table.itertuples()]
+    page = table.assign(cell=cells).pivot(index="question", columns="by", values="cell")
+    return page.loc[[q for q in QUESTIONS if q in page.index]]
+
+
+def verdict(seen: Outcome) -> str:
+    """Whether the fine step finds the vehicle more often than the coarse one, and how surely."""
+    before, after = (_hits(seen, by) for by in ("o1", "o2"))
+    sentences = []
+    for question in QUESTIONS[-2:]:
+        if question not in before:
+            continue
+        one, two = before[question], after[question]
+        d = paired_difference(100.0 * two, 100.0 * one, one.index)
+        says = "o2 is ahead" if d.low > 0 else "o1 is ahead" if d.high < 0 else "cannot be told"
+        sentences.append(
+            f"Who finds the right {question}, first? {says[0].upper()}{says[1:]}: o2 minus o1 is "
+            f"{d.estimate:+.1f} points [{d.low:+.1f}, {d.high:+.1f}] over {d.n_vehicles} vehicles."
+        )
+    return "\n".join(sentences)
+
+
+def _hits(seen: Outcome, by: str) -> dict[str, pd.Series]:
+    """For each question, of each query that can be right: was its nearest image? By vehicle."""
+    embed = protocols.by_name(seen.images.index, seen.vectors[by])
+    alike = look_alikes.score(seen.benchmark, embed=embed, draws=None)
+    asked = seen.images[seen.images["query"]]
+    first = [seen.nearest(name, 1, by).iloc[0] for name in asked.index]
+    labels = {"type": ["type"], "model": ["model"], "model and paint": ["model", "paint"]}
+    labels["vehicle"] = ["vehicle_id"]
+    found = {
+        question: pd.Series(
+            [
+                all(one[c] == other[c] for c in columns)
+                for one, other in zip(first, asked.to_dict("records"), strict=True)
+            ],
+            index=asked["vehicle_id"],
+        )
+        for question, columns in labels.items()
+        if set(columns) <= set(asked.columns)
+    }
+    if alike is not None:
+        alike = alike[(alike["first_rank"] > 0) & (alike["trial"] == 0)]
+        alike = alike[alike["test_size"] == alike["test_size"].iloc[-1]]
+        found[QUESTIONS[-1]] = (alike.set_index("vehicle_id")["first_rank"] == 1).rename(None)
+    return found

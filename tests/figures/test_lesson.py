@@ -1,0 +1,144 @@
+"""The lesson's numbers against the equations in plain NumPy, and its sentences by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from masked_set import tiny_veri
+from rnnha import experiments, profiles
+from rnnha.figures import lesson
+from rnnha.methods.network import build
+from rnnha.models import checkpoint as checkpoints
+from rnnha.runs import outcome
+from rnnha.scoring import protocols
+
+NAME = "0002_c001_00000001_0.png"
+
+
+@pytest.fixture(scope="module")
+def benchmark(tmp_path_factory):
+    return tiny_veri(tmp_path_factory.mktemp("set"))
+
+
+@pytest.fixture(scope="module")
+def opened(benchmark, tmp_path_factory):
+    file = tmp_path_factory.mktemp("weights") / "a.safetensors"
+    row = experiments.row("rnn-ha")
+    scale = profiles.profile("smoke").scale(row)
+    torch.manual_seed(0)
+    info = {
+        "row": row.slug,
+        "image_size": scale.image_size,
+        "backbone": scale.backbone,
+        "state_width": scale.state_width,
+        "vehicles": 4,
+        "coarse_labels": [1, 2],
+    }
+    checkpoints.save(build(row, scale, 2, 4).eval(), info, file)
+    return lesson.begin(benchmark, file)
+
+
+def weights(layer):
+    return layer.weight.detach().numpy(), layer.bias.detach().numpy()
+
+
+def gru(cell, x, h):
+    """Cho et al. 2014, as torch.nn.GRUCell orders its gates: reset, update, new."""
+    wi, wh, bi, bh = (p.detach().numpy() for p in cell.parameters())
+    i, g = np.split(wi @ x + bi, 3), np.split(wh @ h + bh, 3)
+    r, z = (1 / (1 + np.exp(-(i[k] + g[k]))) for k in range(2))
+    return (1 - z) * np.tanh(i[2] + r * g[2]) + z * h
+
+
+def test_every_number_is_the_equations(opened):
+    found = lesson.steps(opened, NAME)
+    cell, attention = opened.model.steps.gru, opened.model.attention
+    x1 = found.X.mean((1, 2))
+    o1 = gru(cell, x1, np.zeros(len(found.o1)))
+    (w3, b3), (w4, b4) = weights(attention.w3), weights(attention.w4)
+    u = w4 @ np.maximum(w3 @ o1 + b3, 0) + b4
+    s = np.tensordot(u, found.X, 1)
+    positive = np.log1p(np.exp(s)) + 0.1
+    a = positive / positive.sum()
+    x2 = (a * found.X).sum((1, 2))
+    w1, b1 = weights(opened.model.w1)
+    e = np.exp(w1 @ o1 + b1)
+    for symbol, expected in dict(x1=x1, o1=o1, u=u, s=s, a=a, x2=x2, coarse=e / e.sum()).items():
+        np.testing.assert_allclose(getattr(found, symbol), expected, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(found.o2, gru(cell, x2, o1), rtol=1e-3, atol=1e-5)
+    assert found.a.sum() == pytest.approx(1) and (lesson.grid(found.a, 6).to_numpy() > 0).all()
+    place = opened.seen.position(NAME)
+    own = found.o2 / np.linalg.norm(found.o2)
+    np.testing.assert_allclose(own, opened.seen.vectors["o2"][place], atol=1e-4)
+
+
+def test_a_painted_map_is_what_the_fine_step_sees(opened):
+    shape = lesson.steps(opened, NAME).a.shape
+    mine = lesson.painted([(0, 0), (1, 2)], shape)
+    assert mine[0, 0] == mine[1, 2] == 0.5 and mine.sum() == 1
+    found = lesson.steps(opened, NAME, mine)
+    np.testing.assert_allclose(found.x2, (found.X[:, 0, 0] + found.X[:, 1, 2]) / 2, rtol=1e-4)
+    strip = lesson.neighbours(opened, NAME, attention=mine)
+    assert "another map" in strip.get_suptitle() and len(strip.axes) == 6
+    with pytest.raises(ValueError, match="not on the grid"):
+        lesson.painted([(9, 0)], shape)
+    with pytest.raises(ValueError, match="one cell at least"):
+        lesson.painted([], shape)
+
+
+def test_answers_are_checked(opened):
+    found = lesson.steps(opened, NAME)
+    right = (np.log1p(np.exp(found.s[1, 1])) + 0.1) / found.positive.sum()
+    assert lesson.check_cell(found, 1, 1, right).startswith("Right: (softplus(")
+    assert "less than it" in lesson.check_cell(found, 1, 1, right / 2)
+    assert "three dots" in lesson.check_cell(found, 1, 1, ...)
+
+
+def test_the_average_precision_is_the_protocols(opened):
+    seen = opened.seen
+    embed = protocols.by_name(seen.images.index, seen.vectors["o2"])
+    scored = protocols.score(seen.benchmark, embed=embed, draws=None)
+    scored = scored[scored["protocol"] == "image-to-image"].set_index("query")
+    for name in scored.index:
+        ranks, precision = lesson.ranks(opened, name)
+        assert precision == pytest.approx(scored.loc[name, "ap"])
+        assert ranks[0] == scored.loc[name, "first_rank"] and len(ranks) == 2
+
+
+def states(benchmark, o1, o2):
+    images = outcome.test_table(benchmark)
+    vectors = {
+        by: pd.get_dummies(images[column]).to_numpy(np.float32)
+        for by, column in (("o1", o1), ("o2", o2))
+    }
+    return outcome.Outcome("made up", benchmark, images, vectors, {})
+
+
+def test_states_that_know_the_model_or_the_vehicle(benchmark):
+    seen = states(benchmark, "model", "vehicle_id")
+    table = lesson.standing(seen).set_index(["by", "question"])["percent"]
+    assert (table["o2"] == 100).all() and set(table["o2"].index) == set(lesson.QUESTIONS)
+    assert (table["o1"][["type", "model", "model and paint"]] == 100).all()
+    assert table["o1", "vehicle, among look-alikes"] < 100
+    page = lesson.standing_page(lesson.standing(seen))
+    assert page.loc["vehicle", "o2"] == "100.0 [100.0, 100.0]"
+
+
+def test_the_verdict_says_who_is_ahead(benchmark):
+    assert "O2 is ahead: o2 minus o1 is +" in lesson.verdict(
+        states(benchmark, "model", "vehicle_id")
+    )
+    assert "O1 is ahead: o2 minus o1 is -" in lesson.verdict(
+        states(benchmark, "vehicle_id", "model")
+    )
+    same = lesson.verdict(states(benchmark, "vehicle_id", "vehicle_id"))
+    assert "Cannot be told: o2 minus o1 is +0.0 points [+0.0, +0.0]" in same
+
+
+def test_the_figure_prints_each_cells_weight(opened):
+    found = lesson.steps(opened, NAME)
+    printed = [
+        float(text.get_text()) for text in lesson.map_figure(opened, NAME, found).axes[1].texts
+    ]
+    np.testing.assert_allclose(printed, 100 * found.a.ravel(), atol=0.051)
