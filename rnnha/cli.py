@@ -207,6 +207,17 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--figure", type=Path, help="also draw both with their maps into this file")
 
     sub = command(
+        "rank",
+        "Find the pictures of a folder that are nearest to one picture.",
+        "rnnha rank QUERY.jpg FOLDER --out build/rank",
+    )
+    sub.add_argument("query", type=Path)
+    sub.add_argument("folder", type=Path, help="of pictures that are cut to the vehicle")
+    sub.add_argument("--count", type=int, default=10, help="how many (10)")
+    sub.add_argument("--checkpoint", type=Path, help="a network with attention (the shipped one)")
+    sub.add_argument("--out", type=Path, help="folder for rank.png and rank.html, with the maps")
+
+    sub = command(
         "weights",
         "Convert a backbone's ImageNet weights for this project.",
         "rnnha weights import VGG_CNN_M_1024.caffemodel",

@@ -119,6 +119,18 @@ def compare(options: Namespace) -> None:
         print(options.figure)
 
 
+def rank(options: Namespace) -> None:
+    from rnnha.figures import rank as figure
+    from rnnha.runs.compare import CHECKPOINT
+    from rnnha.runs.rank import rank
+
+    ranked = rank(options.query, options.folder, options.count, options.checkpoint or CHECKPOINT)
+    print(printable(ranked.text))
+    if options.out:
+        for path in figure.save(ranked, options.out):
+            print(path)
+
+
 def weights(options: Namespace) -> None:
     from rnnha.models.pretrained.weights import import_weights
 

@@ -23,6 +23,7 @@ from rnnha.scoring.pairs import Separation, separation
 from rnnha.training.embedding import embed
 
 CHECKPOINT = ASSETS / "rnn_ha_rendered.safetensors"
+SEEN = "The shipped network has seen rendered (synthetic) vehicles only, no photograph."
 
 
 class Pair(NamedTuple):
@@ -38,14 +39,14 @@ class Pair(NamedTuple):
     cosine: float
     euclid: float
     reference: dict[str, Separation] | None
+    note: str = ""
 
     @property
     def text(self) -> str:
-        """What the comparison says, in one or four lines."""
+        """What the comparison says, in one to five lines."""
         line = f"cosine {self.cosine:.3f}, Euclidean distance {self.euclid:.3f}"
-        if self.reference is None:
-            return line
-        return f"{line}\n{pairs.told(self.cosine, self.reference)}"
+        told = pairs.told(self.cosine, self.reference) if self.reference else ""
+        return "\n".join(filter(None, [line, told, self.note]))
 
 
 @torch.inference_mode()
@@ -56,10 +57,7 @@ def compare(image_a: Path | str, image_b: Path | str, checkpoint: Path = CHECKPO
     names a missing picture or checkpoint; ValueError one that cannot be read, or a checkpoint of
     a network without attention.
     """
-    for file in map(Path, (image_a, image_b, checkpoint)):
-        if not file.is_file():
-            hint = " (`make accept` writes it from finished runs)" if file == CHECKPOINT else ""
-            raise FileNotFoundError(f"no file {file}{hint}")
+    expect_files(image_a, image_b, checkpoint)
     model, info = load_checkpoint(checkpoint)
     pixels = Images([str(image_a), str(image_b)], info["image_size"])
     batch = torch.stack([pixels[0], pixels[1]])
@@ -73,7 +71,16 @@ def compare(image_a: Path | str, image_b: Path | str, checkpoint: Path = CHECKPO
         float((a @ b).clamp(-1, 1)),
         float(torch.linalg.vector_norm(a - b)),
         _reference(checkpoint),
+        SEEN if checkpoint == CHECKPOINT else "",
     )
+
+
+def expect_files(*files: Path | str) -> None:
+    """Raise FileNotFoundError for the first that is no file."""
+    for file in map(Path, files):
+        if not file.is_file():
+            hint = " (`make accept` writes it from finished runs)" if file == CHECKPOINT else ""
+            raise FileNotFoundError(f"no file {file}{hint}")
 
 
 def _beside(checkpoint: Path) -> Path:
