@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from rnnha import profiles
+from rnnha import experiments, methods, profiles
 from rnnha.data.manifest import Benchmark, names_of
 from rnnha.data.sets import load
 from rnnha.data.subset import test_images
@@ -22,6 +22,7 @@ from rnnha.runs.export import finished_run
 from rnnha.runs.results import crossed
 from rnnha.runs.run import prepared
 from rnnha.scoring import protocols
+from rnnha.scoring.measure import scores
 from rnnha.training.device import default_device
 from rnnha.training.embedding import embed
 
@@ -63,16 +64,19 @@ def cross(experiment: str, trained_on: str, dataset: str, seed: int) -> Path:
 
 
 def score_checkpoint(checkpoint: Path, benchmark: Benchmark) -> pd.DataFrame:
-    """Per-query scores (see `protocols.score`) of a checkpoint's embeddings o2.
+    """Per-query scores (see `measure.scores`) of a checkpoint's embeddings o2.
 
     Raises FileNotFoundError where there is no such file, DataError where it is none of this
-    project's checkpoints, or the set has no test images.
+    project's checkpoints, or the set has no test images, and ValueError for a network that does
+    not rank by embeddings.
     """
     model, info = load_checkpoint(checkpoint)
+    if methods.of(row := experiments.row(info["row"])).distance is not None:
+        raise ValueError(f"{checkpoint}: {row.title} ranks by a distance of its own, not by o2")
     test = test_images(benchmark)
     if test.empty:
         raise DataError(
             f"{benchmark.root}: no test images; expected split query and gallery, or test"
         )
     o2 = embed(model, Images(test.path, info["image_size"]), default_device())["o2"]
-    return protocols.score(benchmark, embed=protocols.by_name(names_of(test).to_numpy(str), o2))
+    return scores(benchmark, embed=protocols.by_name(names_of(test).to_numpy(str), o2))

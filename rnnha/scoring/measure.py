@@ -36,7 +36,7 @@ def measure(method, benchmark: Benchmark, outputs: dict[str, np.ndarray]) -> Mea
         if method.distance is not None
         else {"embed": protocols.by_name(names, outputs["o2"])}
     )
-    frames = [protocols.score(benchmark, **how), look_alikes.score(benchmark, **how)]
+    frames = [scores(benchmark, **how)]
     table = swap = None
     if method.has_steps:
         frames += _explore(benchmark, names, outputs)
@@ -50,6 +50,14 @@ def measure(method, benchmark: Benchmark, outputs: dict[str, np.ndarray]) -> Mea
             )
             outputs = outputs | {"gradcam": cams}
     return Measured(pd.concat(frames, ignore_index=True), table, swap, names, outputs)
+
+
+def scores(benchmark: Benchmark, **how) -> pd.DataFrame:
+    """Per-query scores by every protocol of the set, and among look-alikes where there are any.
+
+    how: `embed` or `distance`, as for `protocols.score`.
+    """
+    return pd.concat([protocols.score(benchmark, **how), look_alikes.score(benchmark, **how)])
 
 
 def _explore(benchmark: Benchmark, names: np.ndarray, outputs: dict) -> list[pd.DataFrame]:

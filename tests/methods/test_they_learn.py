@@ -2,12 +2,16 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from coloured_set import PHASE, coloured, hits, run_of, shuffled, untrained
 from rnnha import methods, paths
 from rnnha.data import outside
+from rnnha.methods.network import load_checkpoint
+from rnnha.runs.cross import score_checkpoint
+from rnnha.training.embedding import embed
 
 # What each learns from, and by which label it is judged: two of them see coarse labels alone.
 ROWS = {
@@ -58,6 +62,29 @@ def test_it_learns_what_it_is_for(slug, label, benchmark):
     after = hits(method, benchmark.gallery, label)
     assert after > before + GAIN[label], (before, after)
     assert history[-1]["loss"] < history[0]["loss"]
+
+
+@pytest.mark.parametrize("slug", ROWS)
+def test_its_checkpoint_is_the_network(slug, benchmark):
+    """Loaded from its file, as `export`, `cross` and `score --checkpoint` do it."""
+    wanted = run(slug, benchmark)
+    wanted = replace(
+        wanted,
+        profile=replace(
+            wanted.profile,
+            vgg_m=replace(wanted.scale, whole=(replace(wanted.scale.whole[0], epochs=1),)),
+        ),
+    )
+    method = methods.of(wanted.row)(wanted)
+    method.fit(benchmark.train)
+    own = method.embed(benchmark.gallery)["o2"]
+    model, info = load_checkpoint(wanted.folder.weights)
+    found = embed(model, method.images(benchmark.gallery), torch.device("cpu"))["o2"]
+    np.testing.assert_allclose(found, own, rtol=1e-5, atol=1e-6)
+    assert info["row"] == slug
+    if slug == "siamese-visual":
+        with pytest.raises(ValueError, match="ranks by a distance of its own"):
+            score_checkpoint(wanted.folder.weights, benchmark)
 
 
 @pytest.mark.parametrize(("slug", "label"), ROWS.items())
