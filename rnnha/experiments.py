@@ -237,9 +237,10 @@ def row(slug: str) -> Row:
     return known[slug]
 
 
-def rows_of(poster: str, synthetic: bool) -> list[Row]:
-    """All rows of a table of the poster ("VeRi" or "VehicleID"), in its order."""
-    return [r for r in ROWS if poster in r.tables and (synthetic or not r.rendered)]
+def rows_of(poster: str | None, synthetic: bool) -> list[Row]:
+    """All rows of a table of the poster ("VeRi" or "VehicleID"), in its order; None: of both."""
+    rows = (r for r in ROWS if synthetic or not r.rendered)
+    return [r for r in rows if poster is None or poster in r.tables]
 
 
 def start_of(row: Row) -> Row:

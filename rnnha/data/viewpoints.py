@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from rnnha.data import vehicleid, veri
+from rnnha.data import sets, vehicleid, veri
 from rnnha.data.manifest import Benchmark, names_of
 from rnnha.files import DataError, expect_file, image_names, read_lines, some
 
@@ -60,6 +60,11 @@ def colours_of(manifest: pd.DataFrame) -> np.ndarray:
             "name fewer in the column color, or empty it"
         )
     return np.where(codes < 0, UNKNOWN_COLOUR, codes).astype(np.int64)
+
+
+def known_of(dataset: str) -> bool:
+    """Whether there are viewpoints for a set of this name (for real ones, where the file is)."""
+    return dataset in ("veri", "vehicleid") or sets.known(dataset).synthetic
 
 
 def viewpoints_of(benchmark: Benchmark, manifest: pd.DataFrame) -> np.ndarray:

@@ -34,6 +34,10 @@ class VAMI(FromScratch, name="vami"):
     needs_coarse = True
 
     @classmethod
+    def fits(cls, dataset: str) -> bool:
+        return viewpoints.known_of(dataset)
+
+    @classmethod
     def settings(cls, run: "Run") -> dict:
         """With the viewpoints, which another label file may give otherwise; so DataError, where
         there are none, comes before anything is trained."""

@@ -51,9 +51,11 @@ def targets(
 
 
 def rows_of(dataset: str) -> list[Row]:
-    """The rows of a data set's table, in its order; VeRi's for a set without a table."""
+    """The rows that can learn from a data set, in the order of its table; of both tables for a
+    set that the poster has not."""
     known = sets.known(dataset)
-    return experiments.rows_of(known.poster.name if known.poster else "VeRi", known.synthetic)
+    rows = experiments.rows_of(known.poster.name if known.poster else None, known.synthetic)
+    return [r for r in rows if methods.of(r).fits(dataset)]
 
 
 def _chosen(slugs: Iterable[str]) -> list[Row]:

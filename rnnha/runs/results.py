@@ -53,11 +53,11 @@ def cross_rows(source: Path, dataset: str) -> list[Shown]:
 
 
 class Results:
-    """The finished runs of one data set that has a table; every run is read once."""
+    """The finished runs of one data set; every run is read once."""
 
     def __init__(self, source: Path, dataset: str):
         self.source, self.dataset = Path(source), dataset
-        self.data_set = sets.with_table(dataset)
+        self.data_set = sets.known(dataset)
         self.poster = self.data_set.poster
         self._tables: dict[str, dict[tuple[str, str], pd.DataFrame]] = {}
 

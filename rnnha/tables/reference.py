@@ -14,6 +14,7 @@ from rnnha.paths import atomic
 from rnnha.runs import folder
 from rnnha.runs.folder import RunFolder, finished
 from rnnha.runs.results import cross_rows, describe, side_car_vehicles, table_rows
+from rnnha.tables import photographs
 from rnnha.tables.pages import label
 
 SAME, WITHIN, DIFFERS, ABSENT = "same", "within", "DIFFERS", "not run"
@@ -35,7 +36,10 @@ def accept(run_root: Path, reference_root: Path, data_root: Path | None = None) 
     """
     accepted = []
     for run in folder.every(run_root):
-        if run.dataset not in TABLES or run.config().get("profile") == "smoke":
+        if (
+            run.dataset not in (*TABLES, photographs.DATASET)
+            or run.config().get("profile") == "smoke"
+        ):
             continue
         target = folder.locate(run.dataset, run.slug, run.seed, Path(reference_root))
         run.copy_small_files(target)

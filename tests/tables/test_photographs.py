@@ -1,0 +1,48 @@
+"""The photographs' table, from runs whose values are made by hand."""
+
+import numpy as np
+import pytest
+
+from fake_runs import queries, write_run
+from rnnha.runs import plan
+from rnnha.runs.results import Results
+from rnnha.tables import photographs
+
+SCORES = {"a.jpg": (1, 1.0, 1), "b.jpg": (2, 0.5, 2), "c.jpg": (3, 0.0, 9)}
+OTHER = {"a.jpg": (1, 1.0, 1), "b.jpg": (2, 1.0, 1), "c.jpg": (3, 0.0, 9)}
+
+
+@pytest.fixture
+def results(tmp_path):
+    for seed, scores in enumerate((SCORES, OTHER)):
+        write_run(tmp_path, "photographs", "triplet", seed, queries(scores, "cross-camera"))
+    write_run(tmp_path, "photographs", "bnneck", 0, queries(SCORES, "cross-camera"))
+    return Results(tmp_path, "photographs")
+
+
+def test_numbers_by_hand(results):
+    table = photographs.build(results).set_index(["method", "metric"])
+    found = table.loc["Triplet Loss", "mAP"]
+    assert found["ours"] == pytest.approx((50 + 200 / 3) / 2)
+    assert found["sd"] == pytest.approx((200 / 3 - 50) / np.sqrt(2))
+    assert (found["n_seeds"], found["n_vehicles"]) == (2, 3)
+    assert table.loc[("BNNeck baseline", "top1"), "ours"] == pytest.approx(100 / 3)
+    assert set(table.index.get_level_values("method")) == {"Triplet Loss", "BNNeck baseline"}
+
+
+def test_the_page_parts_controls_and_says_what_it_is(results, tmp_path):
+    csv, page = photographs.write(results, tmp_path / "tables")
+    lines = page.read_text().splitlines()
+    assert "photographs of real vehicles" in lines[0] and csv.exists()
+    order = [line.split(" | ")[0].strip("| ") for line in lines if line.startswith("| ")]
+    assert order[-3:] == ["Triplet Loss", "controls, not in the paper", "BNNeck baseline"]
+    assert photographs.write(Results(tmp_path / "none", "photographs"), tmp_path) == []
+
+
+def test_all_rows_are_planned_but_those_that_lack_labels_there():
+    slugs = {row.slug for row in plan.rows_of("photographs")}
+    assert {"triplet", "siamese-visual", "rnn-ha-672", "lomo"} <= slugs
+    assert not {"vami", "oracle-cues"} & slugs
+    assert "vami" in {row.slug for row in plan.rows_of("veri")}
+    assert "oracle-cues" in {row.slug for row in plan.rows_of("rendered-veri")}
+    assert "oracle-cues" not in {row.slug for row in plan.rows_of("veri")}
