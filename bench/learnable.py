@@ -35,17 +35,15 @@ def point(vehicles: int, size: int, epochs: int, seed: int) -> dict:
     from rnnha.scoring.pairs import separation
 
     whole = veri.read(FOLDER / "VeRi", FOLDER.name, True)
-    every = whole.train.vehicle_id.nunique()
     part = subset.fewer_vehicles(whole, vehicles, None)
     part = replace(part, name=f"dev-{vehicles}-{size}-{epochs}")
-    steps = round(epochs * every / vehicles)
     profile = profiles.profile("rendered")
     scale = replace(
         profile.vgg_m,
-        stage0=(replace(profile.vgg_m.stage0[0], epochs=steps),),
-        stage1=(replace(profile.vgg_m.stage1[0], epochs=steps),),
+        stage0=(replace(profile.vgg_m.stage0[0], epochs=epochs),),
+        stage1=(replace(profile.vgg_m.stage1[0], epochs=epochs),),
     )
-    profile = replace(profile, pixels=(size, 2 * size), vgg_m=scale)
+    profile = replace(profile, pixels=(size, 2 * size), vgg_m=scale, images=len(whole.train))
     run = Run(experiments.row("identity-only"), profile, part, seed)
     folder = carry_out(run)
     kept = folder.embeddings()
@@ -62,7 +60,7 @@ def point(vehicles: int, size: int, epochs: int, seed: int) -> dict:
     return {
         "vehicles": vehicles,
         "image_size": size,
-        "epochs": steps,
+        "epochs": run.scale.stage1[0].epochs,
         "seed": seed,
         "auc_look_alikes": separation(o2, *cars, alike).auc,
         "auc_all": separation(o2, *cars).auc,

@@ -65,6 +65,8 @@ class Profile:
     start from ImageNet weights, as the paper's did. seeds_of_large_rows: how many seeds the
     rows get that are larger than the ablation's; None: all. datasets: those meant for it.
     own: the compared systems that have settings of their own, by method.
+    images: the epochs are those for so many training images; fewer images have more epochs, so
+        that all sets have as many steps. None: the epochs are the same for all.
     """
 
     name: str
@@ -77,18 +79,21 @@ class Profile:
     seeds_of_large_rows: int | None = None
     datasets: tuple[str, ...] = ("rendered-veri", "rendered-vehicleid")
     own: dict[str, Scale] = field(default_factory=dict, hash=False)
+    images: int | None = None
 
     @property
     def full_size(self) -> bool:
         """Whether its rows are as large as the paper's: a step timed on a laptop says nothing."""
         return self.pixels == (224, 672)
 
-    def scale(self, row: Row) -> Scale:
-        """What `row` is at this profile."""
+    def scale(self, row: Row, images: int | None = None) -> Scale:
+        """What `row` is at this profile; images: how many it is trained on, where epochs matter."""
         scale = (
             self.own.get(row.method)
             or ({"vgg-m": self.vgg_m, "resnet-50": self.resnet_50}[row.backbone])
         )
+        if self.images and images:
+            scale = _longer(scale, self.images / images)
         if row.pixels != 672:
             return replace(scale, image_size=self.pixels[0])
         stage0, stage1 = (
@@ -98,6 +103,16 @@ class Profile:
             )
         )
         return replace(scale, image_size=self.pixels[1], stage0=stage0, stage1=stage1)
+
+
+def _longer(scale: Scale, factor: float) -> Scale:
+    """The scale with so many times the epochs, one at least in each phase."""
+
+    def longer(phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
+        return tuple(replace(p, epochs=max(1, round(factor * p.epochs))) for p in phases)
+
+    parts = (longer(phases) for phases in (scale.stage0, scale.stage1, scale.whole))
+    return replace(scale, **dict(zip(("stage0", "stage1", "whole"), parts, strict=True)))
 
 
 def _small(size: int, backbones: tuple[str, str], width: int, epochs: int, **limits) -> dict:
@@ -153,9 +168,12 @@ _PUBLISHED = {
 }
 
 PROFILES = {
-    # 12 epochs a stage, as the sets were drawn up with: see docs/analysis.md.
+    # 12 epochs a stage of Rendered-VeRi's images, as it was drawn up with: see docs/analysis.md.
     "rendered": Profile(
-        "rendered", **_small(96, ("small-vgg-m", "small-resnet"), 256, 12), seeds_of_large_rows=1
+        "rendered",
+        **_small(96, ("small-vgg-m", "small-resnet"), 256, 12),
+        seeds_of_large_rows=1,
+        images=4_800,
     ),
     "smoke": Profile(
         "smoke",

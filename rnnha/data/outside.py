@@ -1,6 +1,7 @@
 """Car models learned outside a set: CompCars, or what plays it for a rendered set."""
 
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,6 +38,11 @@ def car_models(benchmark: Benchmark, vehicles: int | None = None) -> CarModels:
     other = known.car_models if known else sets.SETS["rendered-veri"].car_models
     if other == COMPCARS:
         return compcars(paths.DATA / COMPCARS)
+    return _of_rendered(other, vehicles)
+
+
+@lru_cache(maxsize=2)
+def _of_rendered(other: str, vehicles: int | None) -> CarModels:
     found = sets.load(other)
     if vehicles is not None:
         found = fewer_vehicles(found, vehicles, None)

@@ -64,6 +64,11 @@ class Method:
         return ()
 
     @classmethod
+    def images_for(cls, run: "Run") -> int:
+        """How many images it is trained on."""
+        return len(run.benchmark.train)
+
+    @classmethod
     def settings(cls, run: "Run") -> dict:
         """What decides its numbers, for `config.json`."""
         return {}

@@ -30,6 +30,10 @@ class GoogLeNet(FromScratch, name="googlenet"):
     learns = False  # from this set's images
 
     @classmethod
+    def images_for(cls, run: "Run") -> int:
+        return len(outside.car_models(run.benchmark, run.profile.train_vehicles).manifest)
+
+    @classmethod
     def settings(cls, run: "Run") -> dict:
         found = outside.car_models(run.benchmark, run.profile.train_vehicles)
         return {

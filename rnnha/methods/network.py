@@ -42,6 +42,10 @@ class Network(Method, name="network"):
         return scale.stage0 if row.kind == "stage" else scale.stage1
 
     @classmethod
+    def images_for(cls, run: "Run") -> int:
+        return len(with_coarse_label(run.benchmark.train))
+
+    @classmethod
     def settings(cls, run: "Run") -> dict:
         row, scale, train = run.row, run.scale, run.benchmark.train
         labelled = with_coarse_label(train)

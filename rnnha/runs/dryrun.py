@@ -131,8 +131,7 @@ def _trains(row: Row, profile: Profile) -> bool:
 
 def _stages(row: Row, profile: Profile, counts: Counts) -> list[Stage]:
     """The phases that a row trains itself, without those of its stage 0."""
-    scale = profile.scale(row)
-    phases = methods.of(row).phases(row, scale)
+    phases = methods.of(row).phases(row, profile.scale(row, counts[0]))
     return [try_step(row, profile, phase, *counts) for phase in phases]
 
 

@@ -120,11 +120,11 @@ def _seconds(dataset: str, slug: str, profile: Profile) -> float:
     from rnnha.runs.status import benchmark
 
     row = experiments.row(slug)
-    scale = profile.scale(row)
+    images = len(with_coarse_label(benchmark(dataset, profile).train))
+    scale = profile.scale(row, images)
     epochs = sum(phase.epochs for phase in methods.of(row).phases(row, scale))
     if not epochs:
         return SECONDS_WITHOUT_TRAINING
-    images = len(with_coarse_label(benchmark(dataset, profile).train))
     step = images * epochs * _seconds_per_image(scale)
     return step * (1 + BESIDE_TRAINING) + SECONDS_WITHOUT_TRAINING
 

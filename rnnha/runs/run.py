@@ -44,9 +44,9 @@ class Run:
     def method(self) -> type[Method]:
         return methods.of(self.row)
 
-    @property
+    @cached_property
     def scale(self) -> Scale:
-        return self.profile.scale(self.row)
+        return self.profile.scale(self.row, self.method.images_for(self))
 
     @property
     def folder(self) -> RunFolder:
