@@ -38,7 +38,7 @@ ifeq ($(origin PLAN),command line)
 $(foreach name,TRAIN TABLES CHAPTERS REPORT,$(eval $(name) :=))
 include $(PLAN)
 endif
-.PHONY: help setup data reproduce smoke tables notebooks status accept lab test lint bench faults report \
+.PHONY: help setup data reproduce smoke tables notebooks status accept lab test lint bench faults audit report \
         clean strip lock everything the-tables the-report $(TRAIN:%=run/%) $(CHAPTERS:%=chapter/%)
 
 help: ## show this list
@@ -152,6 +152,10 @@ bench: $(READY) ## speed: start-up, scoring beside its peers, sets of real size,
 # A quarter of an hour, and not part of the tests.
 faults: data ## bad input, kills, full disks and races, in numbers (WRITE=1: docs/reliability.md)
 	@PYTHONPATH=. "$(PYTHON)" bench/faults.py $(KEEP)
+
+# Shots without cues are rendered for it.
+audit: data ## is the rendered set what docs/data.md asks for? (5 minutes; needs the extra `render`)
+	@"$(PYTHON)" -m rendering rendered-veri --audit
 
 lock: ## resolve pyproject.toml into requirements.lock anew (needs uv; UPGRADE=1: newest)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \

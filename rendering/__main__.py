@@ -1,6 +1,7 @@
 """`python -m rendering SET`: render a shipped set, or one image of it, anew."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -49,9 +50,10 @@ def _parser() -> argparse.ArgumentParser:
 def _render(options: argparse.Namespace) -> None:
     from rendering import audit, criteria, dataset
 
+    workers = options.workers or os.cpu_count() or 1
     if options.audit:
         target = paths.RESULTS / "data_audit.csv"
-        table = audit.audit(options.set, paths.DATA / options.set, target)
+        table = audit.audit(options.set, paths.DATA / options.set, target, workers=workers)
         print(table.to_string(index=False))
         print(criteria.criteria().to_string(index=False))
         return
@@ -61,12 +63,12 @@ def _render(options: argparse.Namespace) -> None:
     if options.seen:
         from rendering.seen import seen, told
 
-        print(told(seen(options.set, options.seen)))
+        print(told(seen(options.set, options.seen, workers=workers)))
         return
     if options.pairs:
         from rendering.seen import sheet
 
-        page = sheet(options.set, options.pairs)
+        page = sheet(options.set, options.pairs, workers=workers)
         file = paths.ROOT / "build" / "render" / f"{options.set}-pairs.png"
         with paths.atomic(file) as temporary:
             page.save(temporary)
@@ -80,7 +82,7 @@ def _render(options: argparse.Namespace) -> None:
         vehicles=vehicles,
         shot=options.shot,
         limit=options.limit,
-        workers=options.workers,
+        workers=workers,
     )
     shots = dataset.plan(options.set)
     asked = shots[(shots.vehicle_id == options.vehicle) & (shots["shot"] == options.shot)]

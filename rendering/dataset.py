@@ -3,7 +3,6 @@
 Only `render` and `render_one` need mitsuba (the optional extra "render").
 """
 
-import os
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import lru_cache
@@ -163,15 +162,15 @@ def render(
     vehicles: Iterable[int] | None = None,
     shot: int | None = None,
     limit: int | None = None,
-    workers: int | None = None,
+    workers: int = 1,
     progress: bool = True,
 ) -> Path:
     """Render a set into the folder `out` and write its label files, images.csv last.
 
     vehicles: only these ids; shot: only this one of each; limit: about so many images, from
     vehicles spread over the set. Finished images are kept, so that an interrupted call can be
-    repeated. workers: processes of one thread each, by default one per processor. Raises KeyError
-    for an unknown set, vehicle or shot.
+    repeated. workers: processes of one thread each. Raises KeyError for an unknown set, vehicle or
+    shot.
     """
     out = Path(out)
     shots = _chosen_shots(name, vehicles, limit)
@@ -190,7 +189,7 @@ def render(
     done = len(shots) - len(missing)
     with tqdm(total=len(shots), initial=done, unit="image", desc=name, disable=not progress) as bar:
         if jobs:
-            _run(name, out, jobs, workers or os.cpu_count() or 1, bar)
+            _run(name, out, jobs, workers, bar)
     if recipe(name).layout == "veri":
         _copy_queries(shots, out)
     shots = shots.assign(visible_cues=[_noted(out, s) for s in shots.itertuples()])

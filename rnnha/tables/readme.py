@@ -10,7 +10,14 @@ from rnnha.tables.pages import HEADINGS
 README = ROOT / "README.md"
 _BLOCK = re.compile(r"(<!-- (\S+): written by `rnnha tables` -->\n).*?(<!-- end -->)", re.DOTALL)
 # Besides the poster's rows the README shows these controls; all others stand on the page.
-CONTROLS = ("identity-only", "two-heads", "rnn-ha-unguided", "oracle-model-paint")
+CONTROLS = (
+    "identity-only",
+    "two-heads",
+    "rnn-ha-unguided",
+    "bnneck",
+    "oracle-model-paint",
+    "oracle-cues",
+)
 _INTERVAL = re.compile(r" \[-?\d+\.\d, -?\d+\.\d\]")
 
 
