@@ -128,8 +128,8 @@ def _small(size: int, backbones: tuple[str, str], width: int, epochs: int, **lim
     own = {
         method: replace(vgg_m, whole=phases)
         for phases, methods in (
-            (gentle, ("triplet", "ccl", "mixed-diff-ccl", "siamese-visual")),
-            (comparing, ("bnneck", "vami")),
+            (gentle, ("triplet", "ccl", "mixed-diff-ccl", "siamese-visual", "vami")),
+            (comparing, ("bnneck",)),
         )
         for method in methods
     }
