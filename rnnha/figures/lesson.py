@@ -122,8 +122,8 @@ def overview(found: Steps) -> pd.DataFrame:
 def best_classes(lesson: Lesson, found: Steps, count: int = 5) -> pd.DataFrame:
     """The coarse classes that o1 takes the image for, the likeliest first, in percent."""
     order = np.argsort(-found.coarse)[:count]
-    likely = 100 * found.coarse[order]
-    return pd.DataFrame({"class": [lesson.classes[i] for i in order], "percent": likely.round(1)})
+    likely = (100 * found.coarse[order].astype(float)).round(1)
+    return pd.DataFrame({"class": [lesson.classes[i] for i in order], "percent": likely})
 
 
 def grid(values: NDArray, decimals: int = 3) -> pd.DataFrame:
@@ -181,6 +181,13 @@ def check(answer: float, right: float, because: str, tolerance: float = 0.02) ->
     if abs(answer - right) <= tolerance * abs(right) + 1e-9:
         return f"Right: {because} = {right:.4g}."
     return f"Not yet: {answer:g} is {'more' if answer > right else 'less'} than it. Try {because}."
+
+
+def cell_to_try(found: Steps) -> tuple[int, int]:
+    """Row and column of the cell whose score is nearest to 1: where softplus bends."""
+    place = np.abs(found.s - 1).argmin()
+    row, column = np.unravel_index(place, found.s.shape)
+    return int(row), int(column)
 
 
 def check_cell(found: Steps, row: int, column: int, answer: float) -> str:

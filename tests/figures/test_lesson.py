@@ -93,6 +93,8 @@ def test_answers_are_checked(opened):
     assert lesson.check_cell(found, 1, 1, right).startswith("Right: (softplus(")
     assert "less than it" in lesson.check_cell(found, 1, 1, right / 2)
     assert "three dots" in lesson.check_cell(found, 1, 1, ...)
+    row, column = lesson.cell_to_try(found)
+    assert np.abs(found.s - 1).min() == abs(found.s[row, column] - 1)
 
 
 def test_the_average_precision_is_the_protocols(opened):
