@@ -51,5 +51,5 @@ def test_tables_and_the_shipped_checkpoint_work_from_anywhere(installed, tmp_pat
 
 def test_what_only_a_checkout_has_is_said(installed, tmp_path):
     done = call(installed, tmp_path, "data")
-    assert done.returncode == 1 and "rendered-veri-v1.tar: not found" in done.stderr
+    assert done.returncode == 1 and "rendered-veri-v2.tar: not found" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
