@@ -213,11 +213,13 @@ def two_orders(rows: pd.DataFrame, title: str, palette: Palette) -> Figure:
             colour = palette[row.method]
             ax.plot([0, 1], [row.paper_rank, row.rank], "o-", color=colour)
             ax.plot([1.03, 1.03], [row.rank_low, row.rank_high], color=colour, linewidth=3)
-            ax.annotate(
-                f"{row.method}  {row.paper:.1f}", (-0.03, row.paper_rank), ha="right", va="center"
-            )
-            ax.annotate(f"{row.ours:.1f}  {row.method}", (1.07, row.rank), va="center")
-        ax.set(xlim=(-0.75, 1.85), ylim=(len(rows) + 0.6, 0.4), yticks=[])
+        # Equal numbers share a rank, and so a line of text.
+        for (rank, paper), tied in rows.groupby(["paper_rank", "paper"]):
+            text = f"{', '.join(tied['method'])}  {paper:.1f}"
+            ax.annotate(text, (-0.03, rank), ha="right", va="center")
+        for (rank, ours), tied in rows.groupby(["rank", "ours"]):
+            ax.annotate(f"{ours:.1f}  {', '.join(tied['method'])}", (1.07, rank), va="center")
+        ax.set(xlim=(-0.95, 1.85), ylim=(len(rows) + 0.6, 0.4), yticks=[])
         ax.set_xticks([0, 1], ["poster", "here (bar: 95 % interval of the rank)"])
         sns.despine(ax=ax, left=True, bottom=True)
         figure.suptitle(title)
