@@ -24,6 +24,7 @@ from sklearn.preprocessing import normalize
 from rendering import dataset
 from rendering.develop import through_jpeg
 from rendering.seen import PIXELS, differing
+from rnnha.methods.oracle import agreement
 from rnnha.paths import atomic
 from rnnha.scoring.ranking import evaluate
 
@@ -98,14 +99,7 @@ def _apart(features: np.ndarray) -> np.ndarray:
 
 def oracle(shots: pd.DataFrame) -> np.ndarray:
     """Distances [N, N] of one who knows model and paint: 0 where both agree, else 1."""
-    known = (shots["model"] + "/" + shots["paint"]).to_numpy()
-    return (known[:, None] != known[None]).astype(np.float32)
-
-
-def same(shots: pd.DataFrame, column: str) -> np.ndarray:
-    """Distances [N, N] of one who knows a column of the plan alone."""
-    codes = pd.factorize(shots[column])[0]
-    return (codes[:, None] != codes[None]).astype(np.float32)
+    return agreement(shots, shots, ["model", "paint"])
 
 
 def _without_cues(job: tuple[str, int, int]) -> np.ndarray:
@@ -162,8 +156,8 @@ def audit(name: str, folder: Path, out: Path, *, vehicles: int = 60, workers: in
         everything,
         {
             ("a random order", ""): np.zeros((len(everything),) * 2, np.float32),
-            ("camera alone", ""): same(everything, "camera"),
-            ("side alone", ""): same(everything, "view"),
+            ("camera alone", ""): agreement(everything, everything, ["camera"]),
+            ("side alone", ""): agreement(everything, everything, ["view"]),
             **{
                 (what, feature): _apart(compute(shown))
                 for what, shown in pictures.items()

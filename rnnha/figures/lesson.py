@@ -222,17 +222,26 @@ def ranks(lesson: Lesson, name: str, by: str = "o2") -> tuple[list[int], float]:
     return places.tolist(), float(np.mean(np.arange(1, len(places) + 1) / places))
 
 
-def standing(seen: Outcome) -> pd.DataFrame:
-    """How often the nearest gallery image is right, by o1 and by o2, in percent of the queries.
+Answers = dict[str, dict[str, pd.Series]]  # state, then question
+
+
+def answers(seen: Outcome) -> Answers:
+    """Of each query, by o1 and by o2: is its nearest gallery image right? A Series of bool for
+    each of QUESTIONS that the set can answer, by vehicle."""
+    return {by: _hits(seen, by) for by in seen.vectors}
+
+
+def standing(found: Answers) -> pd.DataFrame:
+    """How often the nearest gallery image is right, in percent of the queries.
 
     Columns by, question (QUESTIONS, as far as the set tells them), percent, low and high: the 95 %
     interval over vehicles. The last question is asked among the vehicles of one model and paint.
     """
     rows = []
-    for by in seen.vectors:
-        for question, hits in _hits(seen, by).items():
-            found = interval(100.0 * hits, hits.index)
-            rows.append((by, question, found.estimate, found.low, found.high))
+    for by, questions in found.items():
+        for question, hits in questions.items():
+            share = interval(100.0 * hits, hits.index)
+            rows.append((by, question, share.estimate, share.low, share.high))
     return pd.DataFrame(rows, columns=["by", "question", "percent", "low", "high"])
 
 
@@ -243,9 +252,9 @@ def standing_page(table: pd.DataFrame) -> pd.DataFrame:
     return page.loc[[q for q in QUESTIONS if q in page.index]]
 
 
-def verdict(seen: Outcome) -> str:
+def verdict(found: Answers) -> str:
     """Whether the fine step finds the vehicle more often than the coarse one, and how surely."""
-    before, after = (_hits(seen, by) for by in ("o1", "o2"))
+    before, after = found["o1"], found["o2"]
     sentences = []
     for question in QUESTIONS[-2:]:
         if question not in before:

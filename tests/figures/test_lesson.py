@@ -3,13 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
+import untrained_network
 from masked_set import tiny_veri
-from rnnha import experiments, profiles
 from rnnha.figures import lesson
-from rnnha.methods.network import build
-from rnnha.models import checkpoint as checkpoints
 from rnnha.runs import outcome
 from rnnha.scoring import protocols
 
@@ -24,18 +21,7 @@ def benchmark(tmp_path_factory):
 @pytest.fixture(scope="module")
 def opened(benchmark, tmp_path_factory):
     file = tmp_path_factory.mktemp("weights") / "a.safetensors"
-    row = experiments.row("rnn-ha")
-    scale = profiles.profile("smoke").scale(row)
-    torch.manual_seed(0)
-    info = {
-        "row": row.slug,
-        "image_size": scale.image_size,
-        "backbone": scale.backbone,
-        "state_width": scale.state_width,
-        "vehicles": 4,
-        "coarse_labels": [1, 2],
-    }
-    checkpoints.save(build(row, scale, 2, 4).eval(), info, file)
+    untrained_network.save(file)
     return lesson.begin(benchmark, file)
 
 
@@ -119,22 +105,26 @@ def states(benchmark, o1, o2):
 
 def test_states_that_know_the_model_or_the_vehicle(benchmark):
     seen = states(benchmark, "model", "vehicle_id")
-    table = lesson.standing(seen).set_index(["by", "question"])["percent"]
+    table = lesson.standing(lesson.answers(seen)).set_index(["by", "question"])["percent"]
     assert (table["o2"] == 100).all() and set(table["o2"].index) == set(lesson.QUESTIONS)
     assert (table["o1"][["type", "model", "model and paint"]] == 100).all()
     assert table["o1", "vehicle, among look-alikes"] < 100
-    page = lesson.standing_page(lesson.standing(seen))
+    page = lesson.standing_page(lesson.standing(lesson.answers(seen)))
     assert page.loc["vehicle", "o2"] == "100.0 [100.0, 100.0]"
+
+
+def told(benchmark, o1, o2):
+    return lesson.verdict(lesson.answers(states(benchmark, o1, o2)))
 
 
 def test_the_verdict_says_who_is_ahead(benchmark):
     assert "O2 is ahead: o2 minus o1 is +" in lesson.verdict(
-        states(benchmark, "model", "vehicle_id")
+        lesson.answers(states(benchmark, "model", "vehicle_id"))
     )
     assert "O1 is ahead: o2 minus o1 is -" in lesson.verdict(
-        states(benchmark, "vehicle_id", "model")
+        lesson.answers(states(benchmark, "vehicle_id", "model"))
     )
-    same = lesson.verdict(states(benchmark, "vehicle_id", "vehicle_id"))
+    same = told(benchmark, "vehicle_id", "vehicle_id")
     assert "Cannot be told: o2 minus o1 is +0.0 points [+0.0, +0.0]" in same
 
 

@@ -6,13 +6,11 @@ import pytest
 import torch
 from PIL import Image
 
+import untrained_network
 from masked_set import CAMERAS, VEHICLES, tiny_veri
-from rnnha import experiments, profiles
 from rnnha.figures import of_data
 from rnnha.images.batches import normalise
 from rnnha.images.cache import Images
-from rnnha.methods.network import build
-from rnnha.models import checkpoint as checkpoints
 from rnnha.runs import outcome
 
 
@@ -83,22 +81,10 @@ def test_the_sheets_show_the_images_asked_for(benchmark):
 
 
 def test_a_checkpoint_gives_the_networks_own_states_and_maps(benchmark, tmp_path, monkeypatch):
-    torch.manual_seed(0)
-    row = experiments.row("rnn-ha")
-    scale = profiles.profile("smoke").scale(row)
-    model = build(row, scale, 2, 4).eval()
-    info = {
-        "row": "rnn-ha",
-        "image_size": scale.image_size,
-        "backbone": scale.backbone,
-        "state_width": scale.state_width,
-        "vehicles": 4,
-        "coarse_labels": [1, 2],
-    }
-    checkpoints.save(model, info, tmp_path / "a.safetensors")
+    model, size = untrained_network.save(tmp_path / "a.safetensors")
     seen = outcome.of_checkpoint(benchmark, tmp_path / "a.safetensors")
     name = seen.images.index[7]
-    pixels = Images([seen.images.loc[name, "path"]], scale.image_size)
+    pixels = Images([seen.images.loc[name, "path"]], size)
     output = model(normalise(pixels[0][None]))
     unit = torch.nn.functional.normalize(output.o1).detach().numpy()[0]
     np.testing.assert_allclose(seen.vectors["o1"][7], unit, atol=1e-5)

@@ -7,14 +7,12 @@ import pytest
 import torch
 from PIL import Image
 
-from rnnha import experiments, profiles
+import untrained_network
 from rnnha.cli import main
 from rnnha.figures import rank as sheet
 from rnnha.files import DataError
 from rnnha.images.batches import normalise
 from rnnha.images.cache import Images
-from rnnha.methods.network import build
-from rnnha.models import checkpoint as checkpoints
 from rnnha.runs.compare import SEEN
 from rnnha.runs.rank import rank
 
@@ -31,27 +29,10 @@ def pictures(tmp_path_factory):
     return folder
 
 
-def network(slug, file):
-    row = experiments.row(slug)
-    scale = profiles.profile("smoke").scale(row)
-    torch.manual_seed(0)
-    model = build(row, scale, 2, 4).eval()
-    info = {
-        "row": row.slug,
-        "image_size": scale.image_size,
-        "backbone": scale.backbone,
-        "state_width": scale.state_width,
-        "vehicles": 4,
-        "coarse_labels": [1, 2],
-    }
-    checkpoints.save(model, info, file)
-    return model, scale.image_size
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     file = tmp_path_factory.mktemp("weights") / "a.safetensors"
-    return file, *network("rnn-ha", file)
+    return file, *untrained_network.save(file)
 
 
 def test_the_order_is_that_of_the_networks_distances(pictures, trained):
@@ -103,6 +84,6 @@ def test_what_cannot_be_ranked_is_refused(pictures, trained, tmp_path):
         rank(pictures / "absent.jpg", pictures, 3, trained[0])
     with pytest.raises(ValueError, match="1 or more"):
         rank(query, pictures, 0, trained[0])
-    network("identity-only", tmp_path / "b.safetensors")
+    untrained_network.save(tmp_path / "b.safetensors", "identity-only")
     with pytest.raises(ValueError, match="no attention map"):
         rank(query, pictures, 3, tmp_path / "b.safetensors")

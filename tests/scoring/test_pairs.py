@@ -5,38 +5,22 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from PIL import Image
 from scipy.stats import mannwhitneyu
 
-from rnnha import experiments, profiles
+import untrained_network
 from rnnha.cli import main
 from rnnha.figures import pair as pair_figure
 from rnnha.files import DataError
 from rnnha.images.batches import normalise
 from rnnha.images.cache import Images
-from rnnha.methods.network import build
-from rnnha.models import checkpoint as checkpoints
 from rnnha.runs import compare
 from rnnha.scoring import pairs
 
 
 def checkpoint(folder, slug: str = "rnn-ha"):
-    torch.manual_seed(0)
-    row = experiments.row(slug)
-    scale = profiles.profile("smoke").scale(row)
-    model = build(row, scale, 3, 5).eval()
-    info = {
-        "row": slug,
-        "image_size": scale.image_size,
-        "backbone": scale.backbone,
-        "state_width": scale.state_width,
-        "vehicles": 5,
-        "coarse_labels": [1, 2, 3],
-    }
     path = folder / f"{slug}.safetensors"
-    checkpoints.save(model, info, path)
-    return path, model, scale.image_size
+    return path, *untrained_network.save(path, slug, 3, 5)
 
 
 @pytest.fixture(scope="module")
