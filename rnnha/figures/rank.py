@@ -48,8 +48,8 @@ def page(ranked: Ranking) -> str:
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{title}</title>\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<style>\n{_STYLE}\n</style></head>\n<body>\n<h1>{title}</h1>\n"
-        f"<p>{html.escape(ranked.note)}</p>\n<main>\n{items}\n</main>\n</body>\n</html>\n"
+        f"<style>\n{_STYLE}\n</style></head>\n<body>\n<main>\n<h1>{title}</h1>\n"
+        f"<p>{html.escape(ranked.note)}</p>\n<section>\n{items}\n</section>\n</main>\n</body>\n</html>\n"
     )
 
 
@@ -85,7 +85,7 @@ def _data(image: np.ndarray) -> str:
 _STYLE = """:root { color-scheme: light dark; }
 body { font: 15px/1.45 system-ui, sans-serif; margin: 1rem; }
 h1 { font-size: 1.3rem; overflow-wrap: anywhere; }
-main { display: flex; flex-wrap: wrap; gap: 1rem; }
+section { display: flex; flex-wrap: wrap; gap: 1rem; }
 figure { margin: 0; width: min(15rem, 100%); }
 figure:first-child { width: 100%; }
 figcaption { overflow-wrap: anywhere; }
