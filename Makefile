@@ -38,7 +38,7 @@ ifeq ($(origin PLAN),command line)
 $(foreach name,TRAIN TABLES CHAPTERS REPORT,$(eval $(name) :=))
 include $(PLAN)
 endif
-.PHONY: help setup data reproduce smoke tables notebooks status accept lab test lint bench faults audit report \
+.PHONY: help setup data reproduce smoke tables notebooks status attention accept lab test lint bench faults audit report \
         clean strip lock everything the-tables the-report $(TRAIN:%=run/%) $(CHAPTERS:%=chapter/%)
 
 help: ## show this list
@@ -121,6 +121,10 @@ report: $(READY) ## one static HTML report of the executed notebooks
 
 status: $(READY) ## which runs are finished, unfinished, missing or stale, and why
 	@$(RNNHA) status $(ASKED)
+
+attention: data ## measure the maps of the finished runs, two minutes each; then the tables
+	@$(SINGLE) $(RNNHA) maps
+	@$(RNNHA) tables --source runs
 
 accept: $(READY) ## take the finished runs as the reference; write the shipped checkpoint
 	@$(RNNHA) accept

@@ -153,6 +153,15 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--seed", type=int, default=0)
 
     sub = command(
+        "maps",
+        "Measure the attention and activation maps of finished runs, for their table.",
+        "rnnha maps --datasets rendered-veri --seeds 0",
+    )
+    sub.add_argument("--datasets", nargs="+", help="rendered sets (all)")
+    sub.add_argument("--rows", nargs="+", help="only these rows (all trained ones of the ablation)")
+    sub.add_argument("--seeds", type=int, nargs="+", help="only these (all)")
+
+    sub = command(
         "export",
         "Copy a finished run's weights, with a model card.",
         "rnnha export rnn-ha --dataset rendered-veri --out rnn_ha.safetensors",

@@ -77,6 +77,16 @@ def cross(options: Namespace) -> None:
     print(folder / "metrics.csv")
 
 
+def maps(options: Namespace) -> None:
+    from tqdm import tqdm
+
+    from rnnha.runs.maps import measurable, measure_maps
+
+    runs = measurable(options.datasets, options.rows, options.seeds)
+    for run in tqdm(runs, unit="run", desc="maps"):
+        tqdm.write(str(measure_maps(run)))
+
+
 def export(options: Namespace) -> None:
     from rnnha.runs.export import export
 

@@ -19,6 +19,7 @@ from rnnha.runs.folder import finished
 from rnnha.runs.results import Results, history, table_rows, vehicles
 from rnnha.scoring import ranking
 from rnnha.scoring.intervals import interval
+from rnnha.tables import attention as measured
 from rnnha.tables import differences, order
 from rnnha.tables.pages import label
 
@@ -237,11 +238,33 @@ def image_labels(dataset: str) -> pd.DataFrame | None:
     return labels.drop(columns="model").merge(found.side_car[["image", "model"]], on="image")
 
 
+# Which way is better, as the panels of `attention` say it; the table tells the mass on cues.
+PANELS = {
+    "auc": "AUC on cues, points\n(right of 0: more on the cues)",
+    "pointing": "pointing, points\n(right of 0: more on the cues)",
+    "insertion": "insertion, points of mAP\n(right of 0: its cells suffice sooner)",
+    "deletion": "deletion, points of mAP\n(left of 0: its cells are missed sooner)",
+}
+
+
+def attention(results: Results) -> Figure | None:
+    """How far each row's maps are ahead of their own mean maps, a panel a measure; None where no
+    maps were measured."""
+    table = measured.build(results)
+    if table.empty:
+        return None
+    ahead = table[table["map"].isin(measured.TITLES) & table["measure"].isin(PANELS)]
+    ahead = ahead.assign(map=ahead["map"].map(measured.TITLES))
+    title = _title(results, "maps minus their mean maps, 95 % intervals over vehicles")
+    return plots.ahead(ahead, PANELS, title, palette(results))
+
+
 MADE = {
     "cmc": cmc,
     "training": training,
     "types": types,
     "differences": forest,
     "order": compared_order,
+    "attention": attention,
     "embeddings": embeddings,
 }

@@ -200,6 +200,41 @@ def forest(differences: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
+def ahead(values: pd.DataFrame, panels: dict[str, str], title: str, palette: Palette) -> Figure:
+    """Differences with 95 % intervals around a line at 0: a panel a measure, a group a map, a
+    colour a method.
+
+    `values`: columns map, method, measure, ahead, ahead_low, ahead_high. panels: measure -> label.
+    """
+    maps = list(dict.fromkeys(values["map"]))
+    methods = list(dict.fromkeys(values["method"]))
+    offsets = np.linspace(-0.36, 0.36, len(methods))
+    with style():
+        figure = Drawing(figsize=(12, 1.8 + 0.22 * len(maps) * len(methods)), layout="constrained")
+        for ax, (measure, label) in zip(
+            figure.subplots(1, len(panels), sharey=True), panels.items(), strict=True
+        ):
+            for row in values[values["measure"] == measure].itertuples():
+                ax.errorbar(
+                    row.ahead,
+                    maps.index(row.map) + offsets[methods.index(row.method)],
+                    xerr=[[row.ahead - row.ahead_low], [row.ahead_high - row.ahead]],
+                    fmt="o",
+                    markersize=5,
+                    color=palette[row.method],
+                )
+            ax.axvline(0, color=GREY, linewidth=1.2)
+            ax.set(xlabel=label, ylim=(len(maps) - 0.5, -0.5))
+            ax.set_yticks(range(len(maps)), maps)
+            ax.grid(False, axis="y")
+            for edge in np.arange(len(maps) - 1) + 0.5:
+                ax.axhline(edge, color="0.85", linewidth=1)
+        handles = [Line2D([], [], color=palette[name], marker="o", label=name) for name in methods]
+        figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
+        figure.suptitle(title)
+    return figure
+
+
 def two_orders(rows: pd.DataFrame, title: str, palette: Palette) -> Figure:
     """The poster's ranks on the left, ours on the right, a line a method; the best is on top.
 

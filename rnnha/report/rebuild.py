@@ -9,7 +9,7 @@ from rnnha.figures.of_results import figures
 from rnnha.report.chapters import mark_tables
 from rnnha.runs import folder
 from rnnha.runs.results import Results
-from rnnha.tables import build, photographs, readme, released
+from rnnha.tables import attention, build, photographs, readme, released
 
 
 def rebuild(source: Path, results_root: Path) -> list[Path]:
@@ -28,6 +28,7 @@ def rebuild(source: Path, results_root: Path) -> list[Path]:
         if ran or results.data_set.synthetic:
             written += build.write(build.build(results), tables)
         written += figures(results, Path(results_root) / "figures")
+        written += attention.write(results, tables)
         if any(folder.finished(source, dataset, v.slug) for v in VARIANTS):
             written += released.write(results, tables)
         else:

@@ -4,7 +4,7 @@
         config.json        what decides the numbers          env.json     what it ran on
         history.csv        one line an epoch                 attention.csv    scores of its maps
         per_query.csv.gz   AP and first rank of each query   swap.csv.gz  the same, by swapped map
-        metrics.csv        the numbers; written last
+        metrics.csv        the numbers; written last     maps.csv.gz  see `runs.maps`; on request
         weights.safetensors, embeddings.npz, checkpoint<phase>.pt, 02_train.ipynb   (local)
 
 A source is `results/runs` (one's own) or `results/reference` (the committed small files). A run is
@@ -43,10 +43,10 @@ HISTORY = (
 )
 _CONFIG, _ENVIRONMENT, _HISTORY = "config.json", "env.json", "history.csv"
 _PER_QUERY, _ATTENTION, _METRICS = "per_query.csv.gz", "attention.csv", "metrics.csv"
-_SWAP = "swap.csv.gz"
+_SWAP, _MAPS = "swap.csv.gz", "maps.csv.gz"
 _WEIGHTS, _EMBEDDINGS, _NOTEBOOK = "weights.safetensors", "embeddings.npz", "02_train.ipynb"
 # What the reference keeps of a run; metrics.csv comes last, as everywhere.
-_SMALL = (_CONFIG, _ENVIRONMENT, _HISTORY, _PER_QUERY, _ATTENTION, _SWAP, _METRICS)
+_SMALL = (_CONFIG, _ENVIRONMENT, _HISTORY, _PER_QUERY, _ATTENTION, _SWAP, _MAPS, _METRICS)
 
 
 @dataclass(frozen=True)
@@ -146,6 +146,17 @@ class RunFolder:
         no such test, or is older than this file."""
         file = self.path / _SWAP
         return read_per_query(file) if file.exists() else None
+
+    @property
+    def maps_file(self) -> Path:
+        return self.path / _MAPS
+
+    def maps(self) -> pd.DataFrame | None:
+        """See `runs.maps.measured`; None for a run whose maps were not measured."""
+        return _read_packed(self.maps_file) if self.maps_file.exists() else None
+
+    def write_maps(self, measured: pd.DataFrame) -> None:
+        _write_packed(measured, self.maps_file, "%.6g")
 
     def embeddings(self) -> dict[str, np.ndarray] | None:
         """names [N] and what the network made of these test images; None where it is not kept."""
@@ -254,21 +265,29 @@ def _runs(paths: Iterable[Path]) -> Iterator[RunFolder]:
 
 def write_per_query(frame: pd.DataFrame, path: Path) -> None:
     """Write gzipped CSV in which equal numbers give equal bytes: no time, no file name inside."""
-    text = frame.to_csv(index=False, float_format="%.9g", lineterminator="\n")
-    with atomic(Path(path)) as temporary, open(temporary, "wb") as file:
+    _write_packed(frame, Path(path), "%.9g")
+
+
+def _write_packed(frame: pd.DataFrame, path: Path, numbers: str) -> None:
+    text = frame.to_csv(index=False, float_format=numbers, lineterminator="\n")
+    with atomic(path) as temporary, open(temporary, "wb") as file:
         with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
             packed.write(text.encode())
 
 
 def read_per_query(path: Path) -> pd.DataFrame:
     """Read what `write_per_query` wrote; raises DataError for a damaged or foreign file."""
+    return _read_packed(Path(path))
+
+
+def _read_packed(path: Path) -> pd.DataFrame:
     try:
-        text = gzip.decompress(Path(path).read_bytes()).decode()
+        text = gzip.decompress(path.read_bytes()).decode()
         types = {"test_size": str, "protocol": str, "query": str, "first_rank": "int64"}
         return pd.read_csv(io.StringIO(text), dtype=types)
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise DataError(
-            f"{path}: not readable as per-query scores ({error}); run the experiment again"
+            f"{path}: not readable as a packed table ({error}); run the experiment again"
         ) from error
 
 

@@ -21,7 +21,7 @@ from rnnha.images.cache import Images
 from rnnha.images.decode import read_mask
 from rnnha.methods.network import load_checkpoint
 from rnnha.runs import folder
-from rnnha.scoring import attention, ranking
+from rnnha.scoring import cams, ranking
 from rnnha.training.embedding import embed
 
 MAPS = {"attention": "attention", "gradcam": "Grad-CAM"}  # name in embeddings.npz: title
@@ -135,9 +135,8 @@ def of_checkpoint(benchmark: Benchmark, checkpoint: Path) -> Outcome:
     model, info = load_checkpoint(checkpoint)
     images = test_table(benchmark)
     pixels = Images(images["path"], info["image_size"])
-    cams = attention.gradcam_maps(model, pixels)
     arrays = embed(model, pixels, torch.device("cpu"))
-    arrays |= {"names": images.index.to_numpy(str), "gradcam": cams}
+    arrays |= {"names": images.index.to_numpy(str), "gradcam": cams.cam_maps(model, pixels)}
     title = f"{experiments.row(info['row']).title}, {Path(checkpoint).name}"
     return _outcome(title, benchmark, arrays)
 

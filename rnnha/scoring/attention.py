@@ -18,80 +18,17 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
-from pytorch_grad_cam import GradCAM
-from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from scipy.stats import rankdata
-from torch import Tensor, nn
+from torch import nn
 
 from rnnha.data.manifest import MASKS, Benchmark
-from rnnha.images.batches import batches, evaluation_batch, normalise
 from rnnha.images.cache import Images
 from rnnha.images.decode import read_mask
+from rnnha.scoring.cams import cam_maps
 from rnnha.scoring.swap import SWAP, retrieval, swap_test
 
 # A cell counts as positive from this share of mask: cues are specks, vehicles fill cells.
 POSITIVE = {"cues": 0.05, "vehicle": 0.5}
-
-
-class FineHead(nn.Module):
-    """The network as Grad-CAM wants it: images in, one tensor out, the vehicle logits."""
-
-    def __init__(self, model: nn.Module):
-        super().__init__()
-        self.model = model
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.model(images).fine
-
-
-def gradcam(model: nn.Module, images: Tensor, target_ids: np.ndarray | None = None) -> np.ndarray:
-    """Grad-CAM (Selvaraju et al. 2017) of the fine head on the backbone's map.
-
-    images: float32 [B, 3, S, S], normalised. target_ids: int [B], the vehicle class to explain.
-    None takes the class that the network predicts: test vehicles are none of the training's, so
-    a test image has no true class, and the map tells which training vehicle it resembles and why.
-
-    Returns float32 [B, h, w], not negative, in the units of the logit. The library's final maps
-    are stretched to [0, 1] image by image, which turns a flat map into one with a peak; these are
-    the maps before that. Raises ValueError when the targets do not fit the batch and IndexError
-    when they do not fit the head.
-    """
-    if target_ids is not None and np.shape(target_ids) != (len(images),):
-        raise ValueError(f"{len(images)} images need as many targets, not {np.shape(target_ids)}")
-    was_training = model.training
-    # Gradients are wanted at the map only: cut there, the backward pass spares the backbone, whose
-    # own maps are not kept either while its weights ask for no gradient.
-    trained = [weight for weight in model.backbone.parameters() if weight.requires_grad]
-    for weight in trained:
-        weight.requires_grad_(False)
-    cut = model.backbone.register_forward_hook(lambda *args: args[-1].detach().requires_grad_())
-    cam = GradCAM(FineHead(model), [model.backbone])  # no `with`: it would swallow IndexErrors
-    try:
-        targets = None
-        if target_ids is not None:
-            targets = [ClassifierOutputTarget(int(i)) for i in target_ids]
-        with torch.enable_grad():
-            cam(images, targets)
-        seen = cam.activations_and_grads
-        raw = cam.get_cam_image(
-            images, model.backbone, targets, seen.activations[0].numpy(), seen.gradients[0].numpy()
-        )
-    finally:
-        cam.activations_and_grads.release()
-        cut.remove()
-        for weight in trained:
-            weight.requires_grad_(True)
-        model.zero_grad(set_to_none=True)
-        model.train(was_training)
-    return np.maximum(raw, 0).astype(np.float32)
-
-
-def gradcam_maps(model: nn.Module, pixels: Images, batch_size: int | None = None) -> np.ndarray:
-    """`gradcam` of the predicted vehicle for every image; float32 [N, h, w]."""
-    device = next(model.parameters()).device
-    parts = batches(pixels, np.arange(len(pixels)), batch_size or evaluation_batch(pixels.size))
-    return np.concatenate([gradcam(model, normalise(batch.to(device))) for batch, _ in parts])
 
 
 # --- localisation: is the map where the cues are? -----------------------------------------------
@@ -212,7 +149,7 @@ def analyse(
     float32 [N, H] and, where the network has it, attention float32 [N, h, w].
     """
     maps = {"attention": outputs["attention"]} if "attention" in outputs else {}
-    maps["gradcam"] = gradcam_maps(model, pixels)
+    maps["gradcam"] = cam_maps(model, pixels)
     maps["uniform"] = np.ones_like(maps["gradcam"])
     h, w = maps["gradcam"].shape[1:]
     rows, grids = [], {}

@@ -1,4 +1,4 @@
-"""Grad-CAM, localisation scores and the swap test, each against something worked out elsewhere."""
+"""Localisation scores and the swap test, each against something worked out elsewhere."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,99 +10,17 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from masked_set import tiny_veri
+from noise_pictures import CELLS, SIZE, batch_of, network, noise
 from rnnha.data.manifest import make_manifest
-from rnnha.images.batches import normalise
 from rnnha.images.cache import Images
 from rnnha.models.backbones import SmallVGGM
-from rnnha.models.rnn_ha import CoarseToFine, IdentityOnly, Output
+from rnnha.models.rnn_ha import IdentityOnly, Output
 from rnnha.scoring import attention, swap
-
-SIZE, CELLS = 64, 4
-
-
-def network(kind: str = "guided", steps: str = "recurrent") -> CoarseToFine:
-    torch.manual_seed(0)
-    return CoarseToFine(SmallVGGM((4, 6, 8)), steps, kind, 12, 3, 7).eval()
 
 
 @pytest.fixture(scope="module")
 def pixels(tmp_path_factory) -> Images:
-    folder, rng, files = tmp_path_factory.mktemp("images"), np.random.default_rng(3), []
-    for i in range(5):
-        picture = rng.integers(0, 256, (40 + 10 * i, 70, 3), dtype=np.uint8)
-        files.append(str(folder / f"{i}.png"))
-        Image.fromarray(picture).save(files[-1])
-    return Images(files, SIZE)
-
-
-def batch_of(pixels: Images) -> torch.Tensor:
-    return normalise(torch.stack([pixels[i] for i in range(len(pixels))]))
-
-
-# --- Grad-CAM -----------------------------------------------------------------------------------
-
-
-def gradcam_by_hand(model, images, targets):
-    """ReLU(sum_c mean_ij(dy/dX_cij) X_c), with X cut out of the network by a forward hook."""
-    kept = []
-    hook = model.backbone.register_forward_hook(lambda *args: kept.append(args[-1]))
-    fine = model(images).fine
-    hook.remove()
-    chosen = fine[torch.arange(len(images)), torch.as_tensor(targets)].sum()
-    (gradient,) = torch.autograd.grad(chosen, kept)
-    weights = gradient.mean((2, 3), keepdim=True)
-    return torch.relu((weights * kept[0]).sum(1)).detach().numpy()
-
-
-@pytest.mark.parametrize("build", [network, lambda: IdentityOnly(SmallVGGM((4, 6, 8)), 7).eval()])
-def test_gradcam_is_the_formula_of_the_fine_head_not_rescaled(build, pixels):
-    torch.manual_seed(1)
-    model, images = build(), batch_of(pixels)
-    targets = [0, 6, 3, 3, 1]
-    found = attention.gradcam(model, images, np.array(targets))
-    np.testing.assert_allclose(found, gradcam_by_hand(model, images, targets), atol=1e-7)
-    assert found.shape == (5, CELLS, CELLS) and found.dtype == np.float32 and found.max() > 0
-    assert not np.allclose(found, attention.gradcam(model, images, np.array([5, 5, 5, 5, 5])))
-
-
-def test_gradcam_explains_the_predicted_vehicle_unless_told(pixels):
-    model, images = network(), batch_of(pixels)
-    predicted = model(images).fine.argmax(1).numpy()
-    default = attention.gradcam(model, images)
-    np.testing.assert_array_equal(default, attention.gradcam(model, images, predicted))
-
-
-def test_gradcam_keeps_no_map_of_the_backbone_for_gradients(pixels):
-    model, images, seen = network(), batch_of(pixels), []
-    layer = next(m for m in model.backbone.modules() if isinstance(m, torch.nn.Conv2d))
-    layer.register_forward_hook(lambda *args: seen.append(args[-1].requires_grad))
-    attention.gradcam(model, images)
-    assert seen == [False]
-    assert all(weight.requires_grad for weight in model.parameters())
-
-
-def test_gradcam_leaves_the_network_as_it_was(pixels):
-    model = network().train()
-    before = {k: v.clone() for k, v in model.state_dict().items()}
-    attention.gradcam(model, batch_of(pixels))
-    assert model.training and all(p.grad is None for p in model.parameters())
-    assert not any(m._forward_hooks for m in model.modules())
-    assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
-
-
-def test_gradcam_reports_targets_that_do_not_fit(pixels):
-    model, images = network(), batch_of(pixels)
-    with pytest.raises(ValueError, match="5 images"):
-        attention.gradcam(model, images, np.array([0]))
-    with pytest.raises(IndexError):  # the library's context manager would swallow it
-        attention.gradcam(model, images, np.array([0, 1, 2, 3, 7]))
-
-
-def test_gradcam_maps_do_not_depend_on_the_batch(pixels):
-    model = network()
-    whole = attention.gradcam_maps(model, pixels)
-    np.testing.assert_allclose(whole, attention.gradcam_maps(model, pixels, 2), atol=1e-6)
-    np.testing.assert_allclose(whole, attention.gradcam(model, batch_of(pixels)), atol=1e-6)
+    return noise(tmp_path_factory.mktemp("images"))
 
 
 # --- masks on the grid --------------------------------------------------------------------------
