@@ -199,8 +199,8 @@ def sentences(table: pd.DataFrame, data_set: DataSet, method: str = "RNN-HA") ->
     count = int(own["n_seeds"].max())
     parts = [
         f"{method}'s attention on {data_set.place}, {count} seed{'s' if count > 1 else ''}: "
-        f"its mean map accounts for {own.loc[EXPLAINED, 'value']:.0f} % of what sets it apart from an even "
-        "one."
+        f"its mean map accounts for {own.loc[EXPLAINED, 'value']:.0f} % of what sets it apart "
+        "from an even one."
     ]
     for measure, better in (("auc", 1), ("insertion", 1), ("deletion", -1)):
         line = own.loc[measure]
