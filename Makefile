@@ -38,7 +38,7 @@ ifeq ($(origin PLAN),command line)
 $(foreach name,TRAIN TABLES CHAPTERS REPORT,$(eval $(name) :=))
 include $(PLAN)
 endif
-.PHONY: help setup data reproduce smoke tables notebooks status attention accept lab test lint bench faults audit report \
+.PHONY: help setup data reproduce smoke tables notebooks status attention accept lab test lint bench faults audit study report \
         clean strip lock everything the-tables the-report $(TRAIN:%=run/%) $(CHAPTERS:%=chapter/%)
 
 help: ## show this list
@@ -161,6 +161,10 @@ faults: data ## bad input, kills, full disks and races, in numbers (WRITE=1: doc
 audit: data ## is the rendered set what docs/data.md asks for? (5 minutes; needs the extra `render`)
 	@"$(PYTHON)" -m rendering rendered-veri --audit
 
+# Half of it is rendering. What has its file in results/study is done.
+study: $(READY) ## when does attention help? docs/study.md (about 5 hours on two cores; LEVELS="base size-low")
+	@$(SINGLE) "$(PYTHON)" -m study $(if $(LEVELS),--levels $(LEVELS))
+
 lock: ## resolve pyproject.toml into requirements.lock anew (needs uv; UPGRADE=1: newest)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 	  --fork-strategy fewest --no-annotate --no-header --quiet $(if $(UPGRADE),--upgrade) \
@@ -170,7 +174,7 @@ clean: ## remove caches and build/, never data or renders; RUNS=1 removes the ru
 	rm -rf .pytest_cache .ruff_cache .import_linter_cache *.egg-info
 	test ! -d build || find build -mindepth 1 -maxdepth 1 ! -name render -exec rm -rf {} +
 	@rmdir build 2>/dev/null || true
-	find rnnha rendering tests bench -name __pycache__ -prune -exec rm -rf {} +
+	find rnnha rendering study tests bench -name __pycache__ -prune -exec rm -rf {} +
 	$(if $(filter 1,$(RUNS)),rm -rf $(ROOM)/runs $(ROOM)/notebooks $(ROOM)/report)
 	@$(if $(filter 1,$(RUNS)),,echo "kept: data, .venv and the runs (make clean RUNS=1 removes them)")
 

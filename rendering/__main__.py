@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from rendering.plan import RECIPES
+from rendering.recipes import RECIPES
 from rnnha import paths
 
 

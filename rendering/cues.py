@@ -5,7 +5,7 @@ Nothing here is random: a cue's placing says where it is and in which colours (`
 
 from functools import lru_cache
 
-from rendering import attachments, panels
+from rendering import attachments, marks, panels
 from rendering.identity import Cue
 from rendering.mesh import Sheet
 from rendering.templates import Model
@@ -26,6 +26,7 @@ DRAW = {  # kind: (model, placing) -> [(sheet, material), ...]
     "roof": panels.roof,
     "luggage": attachments.luggage,
     "flags": attachments.flags,
+    "mark": marks.mark,
 }
 
 

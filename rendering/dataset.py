@@ -16,7 +16,8 @@ from tqdm.auto import tqdm
 
 from rendering import labels
 from rendering.archive import pack
-from rendering.plan import LONG_SIDE, generator, light, models, passage, plan, recipe, vehicles
+from rendering.plan import LONG_SIDE, generator, light, models, passage, plan, vehicles
+from rendering.recipes import recipe
 from rnnha.paths import atomic
 
 __all__ = ["pack", "plan", "render", "render_one"]
@@ -37,11 +38,16 @@ def _make_body(name: str, vehicle, cues):
 
 
 def _day(name: str, vehicle_id: int, track: int):
-    """What a vehicle has about it in a pass; drawn from its model and the pass alone."""
+    """What a vehicle has about it in a pass; drawn from its model and the pass alone, but that a
+    study's discs keep clear of its own marks."""
     from rendering import bodies, scene, today
 
-    model = models(name)[vehicles(name)[vehicle_id].model]
+    vehicle = vehicles(name)[vehicle_id]
+    model, marks = models(name)[vehicle.model], recipe(name).marks
     pieces = today.today(model, generator(name, vehicle_id, track, 9))
+    if marks:
+        rng = generator(name, vehicle_id, track, 12)
+        pieces += marks.today(model, vehicle.paint, vehicle.cues, rng)
     return scene.Body([bodies.part(f"day {i}", *piece) for i, piece in enumerate(pieces)])
 
 

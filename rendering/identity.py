@@ -8,7 +8,7 @@ import numpy as np
 from rendering.materials import PAINTS
 from rendering.templates import Model
 
-SHARE = 4  # of so many vehicles of a model all but one wear its main paint
+FOUR = 4  # of so many vehicles of a model some wear another paint than its main one
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,13 @@ def fleet(
     per_model: int,
     seed: int,
     draw: Callable[[Model, str, np.random.Generator], tuple[Cue, ...]],
+    other_paint: int = 1,
 ) -> tuple[Vehicle, ...]:
     """The vehicles of a set, ids from 1 in the order of the models.
 
     Each is drawn by a generator of its own, keyed by (seed, index). Cues that another vehicle of
     the same model and paint already has on some side are drawn again, see `looks`. draw: the cues
-    of a vehicle of this model and paint.
+    of a vehicle of this model and paint. other_paint: of FOUR, how many do not wear the main one.
     """
     vehicles: list[Vehicle] = []
     seen = set()
@@ -68,7 +69,7 @@ def fleet(
             rng = np.random.default_rng((seed, len(vehicles)))
             others = [name for name in PAINTS if name != model.paint]
             other = others[rng.integers(len(others))]
-            paint = other if k % SHARE == SHARE - 1 else model.paint
+            paint = other if k % FOUR >= FOUR - other_paint else model.paint
             cues = draw(model, paint, rng)
             while seen & (own := {(model.name, paint, look) for look in looks(cues)}):
                 cues = draw(model, paint, rng)
@@ -79,10 +80,15 @@ def fleet(
 
 def looks(cues: tuple[Cue, ...]) -> set[tuple]:
     """What no other vehicle of the same model and paint may have: the kinds and colours of each
-    side that some cue's `faces` names."""
+    side that some cue's `faces` names, and the cells of a study's marks."""
     faces = {face for cue in cues for face in dict(cue.where)["faces"]}
     seen = [(dict(cue.where), cue.kind) for cue in cues]
     return {
-        (face, *sorted((kind, w["colors"]) for w, kind in seen if face in w["faces"]))
+        (
+            face,
+            *sorted(
+                (kind, w["colors"], w.get("cell", -1)) for w, kind in seen if face in w["faces"]
+            ),
+        )
         for face in faces
     }

@@ -8,6 +8,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from rendering import plan
 from rendering.camera import CAMERAS
+from rendering.recipes import recipe
 from rnnha.data.manifest import SIDE_CAR_COLUMNS
 from rnnha.paths import atomic
 
@@ -31,7 +32,7 @@ CHAINAGE = (0, 260, 610, 980, 1250, 1700, 2040, 2390)
 
 def write(name: str, shots: pd.DataFrame, folder: Path) -> None:
     """Write all label files and the side-car for `shots` (rows of `plan.plan`) below `folder`."""
-    if plan.recipe(name).layout == "veri":
+    if recipe(name).layout == "veri":
         files = _veri(shots)
     else:
         files = _vehicleid(name, shots)
@@ -120,7 +121,7 @@ def unlabelled(name: str) -> set[int]:
     """The train vehicles that have no model label, as a part of the real set's has none."""
     table = plan.plan(name)
     train = table.loc[table["split"] == "train", "vehicle_id"].unique()
-    count = round(plan.recipe(name).unlabelled * len(train))
+    count = round(recipe(name).unlabelled * len(train))
     chosen = plan.generator(name, 0, 7).choice(train, count, replace=False)
     return {int(vehicle) for vehicle in chosen}
 
@@ -136,7 +137,7 @@ def _vehicleid(name: str, shots: pd.DataFrame) -> dict[str, str]:
     shots = shots.sort_values("image")
     numbers = shots["image"].str.removesuffix(".jpg")
     pairs = numbers + " " + shots["vehicle_id"].astype(str)
-    models = [model.name for model in plan.recipe(name).models]
+    models = [model.name for model in recipe(name).models]
     cars = shots.drop_duplicates("vehicle_id").sort_values("vehicle_id")
     known = cars[~cars["vehicle_id"].isin(unlabelled(name))]
     files = {
@@ -151,7 +152,7 @@ def _vehicleid(name: str, shots: pd.DataFrame) -> dict[str, str]:
         ),
         "train_test_split/train_list.txt": _lines(pairs[shots["split"] == "train"]),
     }
-    for size in plan.recipe(name).lists:
+    for size in recipe(name).lists:
         chosen = shots["vehicle_id"].isin(test_vehicles(name, size))
         files[f"train_test_split/test_list_{size}.txt"] = _lines(pairs[chosen])
     return {f"VehicleID_V1.0/{path}": text for path, text in files.items()}

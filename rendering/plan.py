@@ -6,7 +6,7 @@ looking at its model, paint or cues.
 """
 
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -14,7 +14,7 @@ import pandas as pd
 
 from rendering import camera as cameras
 from rendering import identity, livery
-from rendering.catalogue import VEHICLEID_MODELS, VERI_MODELS
+from rendering.recipes import recipe
 
 VERSION = 2  # of the sets
 LONG_SIDE = 160  # pixels of an image's longer side
@@ -38,43 +38,6 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How large a set is: version, number, models, train and test vehicles.
-
-    layout: "veri" (cameras of fixed places, tracks) or "vehicleid" (a new place for every image,
-    front and rear).
-    """
-
-    number: int
-    layout: str
-    models: tuple
-    train: int
-    test: int
-    unlabelled: float = 0.0  # share of the train vehicles without a model label
-    lists: tuple[int, ...] = ()
-
-    @property
-    def per_model(self) -> int:
-        """Vehicles a model, so many that train and test can be filled."""
-        return -(-(self.train + self.test) // len(self.models))
-
-
-RECIPES = {
-    "rendered-veri": Recipe(1, "veri", VERI_MODELS, 600, 210),
-    "rendered-vehicleid": Recipe(2, "vehicleid", VEHICLEID_MODELS, 500, 250, 0.2, (50, 100, 200)),
-    # What the sets were drawn up with: other vehicles than any that is shipped. docs/data.md.
-    "rendered-veri-dev": Recipe(11, "veri", VERI_MODELS, 600, 210),
-}
-
-
-def recipe(name: str) -> Recipe:
-    """The recipe of a rendered set; KeyError names the sets that exist."""
-    if name not in RECIPES:
-        raise KeyError(f"no rendered set is called {name!r}; there are {', '.join(RECIPES)}")
-    return RECIPES[name]
-
-
 def generator(name: str, *key: int) -> np.random.Generator:
     """The random generator for a vehicle, pass or shot of a set."""
     return np.random.default_rng([VERSION, recipe(name).number, *key])
@@ -83,8 +46,10 @@ def generator(name: str, *key: int) -> np.random.Generator:
 @lru_cache(maxsize=4)
 def vehicles(name: str) -> dict:
     """All vehicles of a set by id (`identity.Vehicle`)."""
-    r = recipe(name)
-    fleet = identity.fleet(r.models, r.per_model, 100 * VERSION + r.number, livery.draw_cues)
+    r, draw = recipe(name), livery.draw_cues
+    if r.marks:
+        draw = r.marks.draw
+    fleet = identity.fleet(r.models, r.per_model, 100 * VERSION + r.number, draw, r.other_paint)
     return {v.vehicle_id: _registered(name, v) for v in fleet}
 
 

@@ -15,10 +15,11 @@ class SmallVGGM(nn.Module):
 
     Like VGG_CNN_M_1024 (Chatfield et al. 2014) it has a 7x7/2, a 5x5/2 and three 3x3
     convolutions; the last pooling is left out, so that the map has one cell for 16 x 16
-    pixels: 64 -> 4x4, 96 -> 6x6, 192 -> 12x12.
+    pixels: 64 -> 4x4, 96 -> 6x6, 192 -> 12x12. fine: the second pooling has stride 1, and the
+    map four times as many cells.
     """
 
-    def __init__(self, widths: tuple[int, int, int] = (32, 64, 128)):
+    def __init__(self, widths: tuple[int, int, int] = (32, 64, 128), fine: bool = False):
         super().__init__()
         a, b, c = widths
         self.channels = c
@@ -26,7 +27,7 @@ class SmallVGGM(nn.Module):
             *_convolution(3, a, 7, stride=2),
             nn.MaxPool2d(3, 2, padding=1),
             *_convolution(a, b, 5, stride=2),
-            nn.MaxPool2d(3, 2, padding=1),
+            nn.MaxPool2d(3, 1 if fine else 2, padding=1),
             *_convolution(b, c, 3),
             *_convolution(c, c, 3),
             *_convolution(c, c, 3),
@@ -112,7 +113,9 @@ BACKBONES = {
     "resnet-50": ResNet50,
     "googlenet": GoogLeNet,
     "small-vgg-m": SmallVGGM,
+    "small-vgg-m-fine": partial(SmallVGGM, fine=True),
     "small-resnet": SmallResNet,
     "tiny-vgg-m": partial(SmallVGGM, (16, 32, 64)),
+    "tiny-vgg-m-fine": partial(SmallVGGM, (16, 32, 64), fine=True),
     "tiny-resnet": partial(SmallResNet, (16, 32, 64)),
 }

@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 from rendering import bodies, cues, identity, livery, panels, plan, seen
 from rendering.catalogue import VERI_MODELS
 from rendering.materials import PAINTS
+from rendering.recipes import recipe
 from rendering.surface import surface
 
 NAME = "rendered-veri-dev"
@@ -68,8 +69,8 @@ def test_no_cue_has_nearly_the_colour_of_what_it_is_on(fleet):
 
 
 def test_the_same_vehicles_are_drawn_again(fleet):
-    recipe = plan.recipe(NAME)
-    again = identity.fleet(recipe.models, recipe.per_model, 211, livery.draw_cues)
+    made = recipe(NAME)
+    again = identity.fleet(made.models, made.per_model, 211, livery.draw_cues)
     assert [(v.model, v.paint, v.cues) for v in again] == [
         (v.model, v.paint, v.cues) for v in fleet
     ]

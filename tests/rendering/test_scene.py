@@ -27,6 +27,7 @@ from rendering import (
     world,
 )
 from rendering.camera import CAMERAS, Camera, Pose, crop_around, project, view
+from rendering.recipes import recipe
 from rnnha.data.archives import unpack
 from rnnha.data.sets import SETS
 from rnnha.files import DataError
@@ -212,7 +213,7 @@ def test_other_vehicles_hide_cues_and_vehicle():
 
 @pytest.fixture(scope="module")
 def model():
-    return plan.RECIPES["rendered-veri"].models[0]
+    return recipe("rendered-veri").models[0]
 
 
 @pytest.mark.parametrize("kind", cues.DRAW)

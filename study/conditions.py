@@ -1,0 +1,117 @@
+"""The conditions of docs/study.md: which set and network stand at the ends of each."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rnnha.data import veri
+from rnnha.data.manifest import Benchmark, check_side_car
+from rnnha.profiles import PROFILES, Profile
+from rnnha.scoring.protocols import VIEWS
+
+ROWS = ("rnn-h", "rnn-ha", "rnn-ha-unguided")
+SEEDS = (0, 1, 2)
+BASE = "base"
+
+
+@dataclass(frozen=True)
+class Level:
+    """One setting of one condition.
+
+    rendered: its set, of `rendering.recipes`. train_vehicles: only so many of them, the first of
+    each model. fine_map: a map of 12 x 12 cells. views: scored within these, by the base's runs.
+    """
+
+    name: str
+    rendered: str
+    train_vehicles: int | None = None
+    fine_map: bool = False
+    views: tuple[str, ...] = ()
+
+    @property
+    def trained(self) -> str:
+        """The level whose runs it is scored from."""
+        return BASE if self.views else self.name
+
+
+LEVELS = {
+    level.name: level
+    for level in (
+        Level(BASE, "study-base"),
+        *(
+            Level(f"{what}-{end}", f"study-{what}-{end}")
+            for what in ("size", "marks", "passing", "paint")
+            for end in ("low", "high")
+        ),
+        Level("vehicles-low", "study-base", train_vehicles=75),
+        Level("vehicles-high", "study-vehicles-high"),
+        Level("cells-high", "study-base", fine_map=True),
+        Level("views-low", "study-base", views=tuple(VIEWS)),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What is moved, from `low` to `high`; helped: at which end the paper's idea says that
+    attention helps more."""
+
+    title: str
+    low: str
+    high: str
+    helped: str
+    where: str
+
+    @property
+    def other(self) -> str:
+        return self.low if self.helped == self.high else self.high
+
+
+CONDITIONS = (
+    Condition("size of a mark", "size-low", "size-high", "size-low", "cues are small"),
+    Condition("marks a side", "marks-low", "marks-high", "marks-low", "cues are few"),
+    Condition(
+        "distracting marks a side",
+        *("passing-low", "passing-high", "passing-high"),
+        "there is more to leave out",
+    ),
+    Condition(
+        "share in one paint",
+        *("paint-low", "paint-high", "paint-high"),
+        "more vehicles look alike",
+    ),
+    Condition(
+        "training vehicles",
+        *("vehicles-low", "vehicles-high", "vehicles-high"),
+        "there are more vehicles to learn from",
+    ),
+    Condition("cells of the map", BASE, "cells-high", "cells-high", "the map is finer"),
+    Condition(
+        "query and gallery",
+        *("views-low", BASE, "views-low"),
+        "query and gallery are seen from one side",
+    ),
+)
+
+
+def benchmark(level: Level, folder: Path) -> Benchmark:
+    """The level's rendered set, read from its folder, as it is trained on."""
+    whole = veri.read(folder / "VeRi", f"study-{level.name}", synthetic=True)
+    check_side_car(whole)
+    if level.train_vehicles is None:
+        return whole
+    rows = whole.manifest
+    models = whole.side_car.drop_duplicates("vehicle_id").set_index("vehicle_id")["model"]
+    train = rows.loc[rows["split"] == "train", "vehicle_id"].drop_duplicates()
+    # The first of every model in turn, so that all models stay.
+    turn = train.groupby(train.map(models)).cumcount()
+    kept = set(train[turn.sort_values(kind="stable").index][: level.train_vehicles])
+    chosen = (rows["split"] != "train") | rows["vehicle_id"].isin(kept)
+    return replace(whole, manifest=rows[chosen].reset_index(drop=True))
+
+
+def profile(level: Level, name: str = "rendered") -> Profile:
+    """The profile as it is; for a fine map with the backbone whose map has four times the cells."""
+    known = PROFILES[name]
+    if not level.fine_map:
+        return known
+    return replace(known, vgg_m=replace(known.vgg_m, backbone=f"{known.vgg_m.backbone}-fine"))

@@ -1,0 +1,223 @@
+"""From the levels' small results to the study's table, sentences and picture."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy import stats
+
+from rnnha.figures import plots
+from rnnha.paths import atomic
+from rnnha.scoring.intervals import POWER_80, Interval, interval
+from rnnha.scoring.look_alikes import SUFFIX
+from rnnha.tables.pages import markdown_page
+from study.conditions import CONDITIONS, LEVELS, Condition, Level
+from study.run import UNTRAINED, read
+
+MEASURES = {  # name: (row minus row, protocol); the first decides
+    "RNN-HA minus RNN-H": ("rnn-ha", "rnn-h", "image-to-image"),
+    "RNN-HA minus unguided": ("rnn-ha", "rnn-ha-unguided", "image-to-image"),
+    "RNN-HA minus RNN-H, look-alikes": ("rnn-ha", "rnn-h", f"image-to-image{SUFFIX}"),
+    "RNN-HA minus unguided, look-alikes": (
+        *("rnn-ha", "rnn-ha-unguided"),
+        f"image-to-image{SUFFIX}",
+    ),
+}
+PRIMARY = next(iter(MEASURES))
+CONFIDENCE = 1 - 0.05 / len(CONDITIONS)
+LEARNED = 5.0  # points of mAP above the network that is not trained
+NORMAL = stats.norm.ppf((1 + CONFIDENCE) / 2)
+
+
+def differences(level: Level, measure: str) -> pd.DataFrame | None:
+    """A measure by vehicle and seed, points of mAP: [vehicles x seeds]; None without results."""
+    found = read(level)
+    if found is None:
+        return None
+    subject, minus, protocol = MEASURES[measure]
+    wide = found[found["protocol"] == protocol].pivot(
+        index="vehicle_id", columns=["row", "seed"], values="mAP"
+    )
+    if wide.empty:
+        return None
+    return (wide[subject] - wide[minus]).dropna()
+
+
+def _mean(table: pd.DataFrame) -> Interval:
+    return interval(table.mean(axis=1), table.index)
+
+
+def has_learned(level: Level) -> bool:
+    """Whether RNN-H is LEARNED points above the untrained network."""
+    found = read(level)
+    base = read(LEVELS[level.trained])
+    whole = found[found["protocol"] == "image-to-image"].groupby("row")["mAP"].mean()
+    untrained = base[(base["row"] == UNTRAINED) & (base["protocol"] == "image-to-image")]["mAP"]
+    return bool(whole["rnn-h"] > untrained.mean() + LEARNED)
+
+
+def of_levels() -> pd.DataFrame:
+    """Every measure at every level with its 95 % interval: level, measure, value, low, high,
+    n_vehicles, by_seed, and what the three rows have."""
+    rows = []
+    for level in LEVELS.values():
+        for measure in MEASURES:
+            if (table := differences(level, measure)) is None:
+                continue
+            found = _mean(table)
+            rows.append(
+                {
+                    "level": level.name,
+                    "measure": measure,
+                    "value": found.estimate,
+                    "ci_low": found.low,
+                    "ci_high": found.high,
+                    "n_vehicles": found.n_vehicles,
+                    "by_seed": " ".join(f"{v:+.2f}" for v in table.mean()),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def of_conditions() -> pd.DataFrame:
+    """The effect of every condition whose two ends have results, in the direction of the paper's
+    idea: title, effect, low, high (at CONFIDENCE), smallest, every_seed (+1, -1 or 0), verdict."""
+    rows = []
+    for condition in CONDITIONS:
+        ends = [differences(LEVELS[end], PRIMARY) for end in (condition.helped, condition.other)]
+        if any(end is None for end in ends):
+            continue
+        effect, error, by_seed = _effect(*ends)
+        low, high = effect - NORMAL * error, effect + NORMAL * error
+        learned = all(has_learned(LEVELS[end]) for end in (condition.low, condition.high))
+        side = int(np.sign(by_seed.iloc[0])) if by_seed.map(np.sign).nunique() == 1 else 0
+        rows.append(
+            {
+                "condition": condition.title,
+                "effect": effect,
+                "low": low,
+                "high": high,
+                "smallest": (NORMAL - stats.norm.ppf(0.975) + POWER_80) * error,
+                "by_seed": " ".join(f"{v:+.2f}" for v in by_seed),
+                "says": _says(condition, low, high, side, learned),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _effect(helped: pd.DataFrame, other: pd.DataFrame) -> tuple[float, float, pd.Series]:
+    """The difference of two levels, its standard error, and the difference seed by seed.
+
+    Vehicles of one set are paired; those of two sets are different ones, and variances add up.
+    """
+    by_seed = helped.mean() - other.mean()
+    if helped.index.equals(other.index):
+        found = _mean(helped - other)
+        return found.estimate, found.standard_error, by_seed
+    one, two = _mean(helped), _mean(other)
+    return one.estimate - two.estimate, np.hypot(one.standard_error, two.standard_error), by_seed
+
+
+def _says(condition: Condition, low: float, high: float, side: int, learned: bool) -> str:
+    if not learned:
+        return "a network did not learn: says nothing"
+    if low > 0 and side > 0:
+        return f"attention helps more where {condition.where}"
+    if high < 0 and side < 0:
+        return f"attention helps less where {condition.where}"
+    return "no effect was found"
+
+
+# --- for reading --------------------------------------------------------------------------------
+
+
+def write(folder: Path) -> list[Path]:
+    """Write tables/study.md, tables/study.csv and figures/study.png; none without results."""
+    levels, conditions = of_levels(), of_conditions()
+    if levels.empty:
+        return []
+    page, csv = (folder / "tables" / f"study{end}" for end in (".md", ".csv"))
+    with atomic(csv) as temporary:
+        levels.to_csv(temporary, index=False, float_format="%.3f", lineterminator="\n")
+    with atomic(page) as temporary:
+        text = markdown_page(TITLE, _page(levels, conditions), NOTES, sentences(conditions))
+        temporary.write_text(text, encoding="utf-8")
+    picture = folder / "figures" / "study.png"
+    with atomic(picture) as temporary:
+        figure(levels).savefig(temporary, dpi=120, metadata={"Software": None})
+    return [page, csv, picture]
+
+
+TITLE = "When does attention help? (rendered, synthetic)"
+NOTES = (
+    "The plan, written before any of these pictures: docs/study.md. RNN-HA minus another row in "
+    "points of mAP, image to image, o2, three seeds, 95 % intervals over test vehicles.",
+    f"An effect is the difference of a condition's two ends, where the paper's idea says that "
+    f"attention helps more minus the other; its interval is one of {100 * CONFIDENCE:.1f} %, for "
+    f"{len(CONDITIONS)} conditions are asked.",
+)
+
+
+def _page(levels: pd.DataFrame, conditions: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    cells = levels.assign(
+        cell=[f"{r.value:+.1f} [{r.ci_low:+.1f}, {r.ci_high:+.1f}]" for r in levels.itertuples()]
+    )
+    wide = cells.pivot(index="level", columns="measure", values="cell").fillna("")
+    wide = wide.loc[levels["level"].unique(), [m for m in MEASURES if m in wide]].reset_index()
+    pages = {"Every setting": wide}
+    if len(conditions):
+        effects = pd.DataFrame(
+            {
+                "condition": conditions["condition"],
+                "effect": [
+                    f"{r.effect:+.1f} [{r.low:+.1f}, {r.high:+.1f}]"
+                    for r in conditions.itertuples()
+                ],
+                "seed by seed": conditions["by_seed"],
+                "says": conditions["says"],
+            }
+        )
+        pages = {"Every condition": effects} | pages
+    return pages
+
+
+def sentences(conditions: pd.DataFrame) -> str:
+    """What each condition says, one sentence each."""
+    return " ".join(_sentences(conditions))
+
+
+def _sentences(conditions: pd.DataFrame) -> Iterator[str]:
+    for r in conditions.itertuples():
+        found = f"{r.effect:+.1f} points [{r.low:+.1f}, {r.high:+.1f}]"
+        power = (
+            f"; {r.smallest:.1f} points would have been found with 80 % probability"
+            if r.says.startswith("no effect")
+            else ""
+        )
+        yield f"{r.condition.capitalize()}: {r.says}: {found}{power}."
+
+
+def figure(levels: pd.DataFrame) -> Figure:
+    """The measure with its interval at the settings of every condition, a panel each."""
+    known = levels[levels["measure"] == PRIMARY].set_index("level")
+    with plots.style():
+        canvas = plots.Drawing(figsize=(13, 6.4), layout="constrained")
+        axes = canvas.subplots(2, 4, sharey=True)
+        for ax, condition in zip(axes.flat, CONDITIONS, strict=False):
+            settings = list(dict.fromkeys([condition.low, "base", condition.high]))
+            settings = [name for name in settings if name in known.index]
+            shown = known.loc[settings]
+            spread = [shown["value"] - shown["ci_low"], shown["ci_high"] - shown["value"]]
+            ax.errorbar(range(len(shown)), shown["value"], spread, fmt="o-", color=plots.PALETTE[0])
+            ax.axhline(0, color=plots.GREY, linewidth=1.2)
+            ax.set_xticks(range(len(shown)), [name.rpartition("-")[2] for name in settings])
+            ax.set_xlim(-0.5, max(len(shown) - 0.5, 0.5))
+            ax.set_title(condition.title, fontsize=12)
+        for ax in axes.flat[len(CONDITIONS) :]:
+            ax.set_axis_off()
+        for ax in axes[:, 0]:
+            ax.set_ylabel("RNN-HA minus RNN-H,\npoints of mAP")
+        canvas.suptitle(f"{TITLE}: above 0 attention is ahead; 95 % intervals over vehicles")
+    return canvas

@@ -1,0 +1,109 @@
+"""Render a level's set, train its rows, and keep what each test vehicle scored.
+
+Finished images, runs and levels are kept, so a killed call goes on where it was. A level that has
+its file in results/study is done: neither its pictures nor its runs are needed any more.
+"""
+
+import os
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import pandas as pd
+
+from rnnha import experiments, paths
+from rnnha.paths import atomic
+from rnnha.runs.environment import environment
+from rnnha.runs.folder import RunFolder
+from rnnha.runs.run import Run, carry_out, prepared
+from study.conditions import LEVELS, ROWS, SEEDS, Level, benchmark, profile
+
+BUILD = paths.ROOT / "build"
+RESULTS = paths.ROOT / "results" / "study"
+COLUMNS = ["row", "seed", "protocol", "vehicle_id", "mAP"]
+UNTRAINED = "untrained"
+
+
+def file_of(level: Level) -> Path:
+    return RESULTS / f"{level.name}.csv"
+
+
+def study(levels: list[Level], jobs: int, profile_name: str = "rendered") -> None:
+    """Bring these levels to their files, one after another; jobs: processes side by side."""
+    for level in levels:
+        if level.views or file_of(level).is_file():
+            continue
+        folder = rendered(level.rendered, jobs)
+        print(f"{level.name}: training", flush=True)
+        with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_one_thread) as pool:
+            for slugs in (["stage0"], [*ROWS, UNTRAINED]):
+                asked = [(slug, seed) for slug in slugs for seed in SEEDS[: _seeds(slug)]]
+                tasks = [pool.submit(train, level, folder, *a, profile_name) for a in asked]
+                found = [task.result() for task in tasks]
+        keep(level, pd.concat(found, ignore_index=True))
+
+
+def _seeds(slug: str) -> int:
+    return 1 if slug == UNTRAINED else len(SEEDS)
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def rendered(name: str, jobs: int) -> Path:
+    """The folder of a set, rendered as far as it is not."""
+    from rendering import dataset
+
+    return dataset.render(name, BUILD / "render" / name, workers=jobs)
+
+
+def train(level: Level, folder: Path, slug: str, seed: int, profile_name: str) -> pd.DataFrame:
+    """Bring one run to its end; what its test vehicles scored, COLUMNS."""
+    scale = profile(level, profile_name)
+    whole = prepared(benchmark(level, folder), scale)
+    run = carry_out(Run(experiments.row(slug), scale, whole, seed))
+    return scores(run)
+
+
+def scores(run: RunFolder) -> pd.DataFrame:
+    """Mean AP in percent of each test vehicle's queries, by protocol; image to image, by o2."""
+    found = run.per_query()
+    found = found[found["protocol"].str.startswith("image-to-image") & (found["first_rank"] > 0)]
+    found = found[~found["protocol"].str.contains("[", regex=False)]
+    means = 100 * found.groupby(["protocol", "vehicle_id"])["ap"].mean()
+    table = means.rename("mAP").reset_index()
+    return table.assign(row=run.slug, seed=run.seed)[COLUMNS]
+
+
+def keep(level: Level, found: pd.DataFrame) -> None:
+    """Write a level's small result, and what it was made with at its head."""
+    made = environment()
+    head = f"# {level.rendered}, commit {made['commit']}, {made['hardware']}\n"
+    text = found.to_csv(index=False, float_format="%.3f", lineterminator="\n")
+    with atomic(file_of(level)) as temporary:
+        temporary.write_text(head + text, encoding="utf-8")
+
+
+def read(level: Level) -> pd.DataFrame | None:
+    """A level's small result, COLUMNS; None where it is not there. A level of views is read off
+    the base's."""
+    file = file_of(LEVELS[level.trained])
+    if not file.is_file():
+        return None
+    found = pd.read_csv(file, comment="#")
+    if not level.views:
+        return found
+    inside = [f"image-to-image ({view})" for view in level.views]
+    found = found[found["protocol"].isin(inside)]
+    means = found.groupby(["row", "seed", "vehicle_id"], as_index=False)["mAP"].mean()
+    return means.assign(protocol="image-to-image")[COLUMNS]
+
+
+def results_folder() -> None:
+    """Runs of the study lie in build/study, apart from those of the tables. Before rnnha is used:
+    it reads the variable once, and the processes inherit it."""
+    os.environ["RNNHA_RESULTS"] = str(BUILD / "study")
+    paths.RESULTS = BUILD / "study"

@@ -1,0 +1,171 @@
+"""The study: one condition at a time, and effects that can be worked out by hand."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rnnha import paths
+from rnnha.data.archives import unpack
+from rnnha.data.sets import SETS
+from study import effects, run
+from study.conditions import CONDITIONS, LEVELS, ROWS, Level, benchmark, profile
+
+ENDS = [(c, end) for c in CONDITIONS for end in {c.low, c.high} - {"base"}]
+
+
+@pytest.mark.parametrize("condition, end", ENDS, ids=lambda x: getattr(x, "title", x))
+def test_an_end_of_a_condition_differs_from_the_base_in_one_thing(condition, end):
+    recipes = pytest.importorskip("rendering.recipes")
+    level, base = LEVELS[end], LEVELS["base"]
+    changed = {k for k, v in asdict(level).items() if v != asdict(base)[k]} - {"name"}
+    assert len(changed) == 1
+    if changed == {"rendered"}:
+        one, other = (asdict(recipes.recipe(x.rendered)) for x in (level, base))
+        marks, known = one.pop("marks"), other.pop("marks")
+        moved = {k for k in one if one[k] != other[k]} | {k for k in marks if marks[k] != known[k]}
+        assert len(moved - {"number"}) == 1 and one["number"] != other["number"]
+
+
+def test_the_plan_and_the_conditions_name_the_same_numbers():
+    recipes = pytest.importorskip("rendering.recipes")
+    text = " ".join((paths.ROOT / "docs" / "study.md").read_text().split())
+    size = [recipes.recipe(f"study-{x}").marks.size for x in ("size-low", "base", "size-high")]
+    assert (
+        "| size of a mark, cm | {:.0f} | **{:.0f}** | {:.0f} |".format(*(100 * s for s in size))
+        in text
+    )
+    own = [recipes.recipe(f"study-{x}").marks.own for x in ("marks-low", "base", "marks-high")]
+    assert "| marks a side | {} | **{}** | {} |".format(*own) in text
+    for condition in CONDITIONS:
+        assert condition.where.split()[-1] in text, condition.title
+    numbers = [recipe.number for recipe in recipes.RECIPES.values()]
+    assert len(set(numbers)) == len(numbers)  # seeds of their own
+
+
+def test_the_fine_map_has_four_times_the_cells():
+    import torch
+
+    from rnnha.models.backbones import BACKBONES
+
+    names = [profile(LEVELS[x]).vgg_m.backbone for x in ("base", "cells-high")]
+    coarse, fine = (BACKBONES[name]()(torch.zeros(1, 3, 96, 96)) for name in names)
+    assert coarse.shape[2:] == (6, 6) and fine.shape[2:] == (12, 12)
+    assert coarse.shape[1] == fine.shape[1]
+
+
+def test_fewer_training_vehicles_keep_every_model_and_all_tests():
+    unpack(SETS["rendered-veri"])
+    folder = SETS["rendered-veri"].path.parent
+    whole = benchmark(Level("whole", ""), folder)
+    part = benchmark(Level("part", "", train_vehicles=75), folder)
+    models = whole.side_car.drop_duplicates("vehicle_id").set_index("vehicle_id")["model"]
+    counts = models[part.train["vehicle_id"].unique()].value_counts()
+    assert counts.sum() == 75 and len(counts) == models.nunique() and counts.max() - counts.min() <= 1
+    pd.testing.assert_frame_equal(part.query, whole.query)
+    pd.testing.assert_frame_equal(part.gallery, whole.gallery)
+
+
+# --- effects, from made-up results --------------------------------------------------------------
+
+
+@pytest.fixture
+def results(monkeypatch, tmp_path):
+    """A function that writes a level's small result: RNN-HA is `ahead` points before RNN-H, give or
+    take 1 from vehicle to vehicle."""
+    monkeypatch.setattr(run, "RESULTS", tmp_path / "study")
+
+    def write(level: str, ahead: float, first: int = 0, vehicles: int = 64, floor: float = 5.0):
+        noise, rows = np.tile([1.0, -1.0], vehicles // 2), []
+        for protocol in ("image-to-image", "image-to-image (look-alikes)"):
+            for seed in (0, 1, 2):
+                for slug in (*ROWS, "untrained"):
+                    value = {"rnn-ha": 40 + ahead + noise, "untrained": floor + 0 * noise}
+                    of = pd.DataFrame({"mAP": value.get(slug, 40 + 0 * noise)})
+                    of["vehicle_id"] = range(first, first + vehicles)
+                    rows.append(of.assign(row=slug, seed=seed, protocol=protocol))
+        run.keep(LEVELS[level], pd.concat(rows)[run.COLUMNS])
+
+    return write
+
+
+def test_the_effect_points_where_the_papers_idea_points(results):
+    """Small cues: attention 3 points ahead; large ones: 1 behind. So it helps by 4 points more."""
+    results("size-low", 3)
+    results("size-high", -1, first=100)
+    found = effects.of_conditions().set_index("condition").loc["size of a mark"]
+    assert found["effect"] == pytest.approx(4)
+    # Two means of 64 values that are 1 off: errors of 1/8 each, which add up by squares.
+    half = effects.NORMAL * np.hypot(1 / 8, 1 / 8)
+    assert found["high"] - found["effect"] == pytest.approx(half, rel=0.05)
+    assert found["says"] == "attention helps more where cues are small"
+    assert effects.NORMAL == pytest.approx(2.69, abs=0.005)  # 5 % / 7, two-sided
+
+
+def test_against_the_idea_it_says_less_in_the_same_words(results):
+    results("passing-low", 2)
+    results("passing-high", -2, first=100)
+    found = effects.of_conditions().set_index("condition").loc["distracting marks a side"]
+    assert found["effect"] == pytest.approx(-4)
+    assert found["says"] == "attention helps less where there is more to leave out"
+
+
+def test_vehicles_of_one_set_are_paired(results):
+    """The same noise on both sides cancels: the interval has no width."""
+    results("base", 0)
+    results("cells-high", 0.5)
+    found = effects.of_conditions().set_index("condition").loc["cells of the map"]
+    assert found["low"] == pytest.approx(0.5, abs=1e-6) == found["high"]
+
+
+def test_no_effect_tells_what_would_have_been_found(results):
+    results("size-low", 0)
+    results("size-high", 0.1, first=100)
+    found = effects.of_conditions().set_index("condition").loc["size of a mark"]
+    assert found["says"] == "no effect was found"
+    assert found["smallest"] == pytest.approx((2.69 + 0.8416) * np.hypot(1 / 8, 1 / 8), rel=0.05)
+    said = effects.sentences(effects.of_conditions())
+    assert "Size of a mark: no effect was found: -0.1 points [" in said
+    assert "with 80 % probability" in said
+
+
+def test_a_network_that_did_not_learn_says_nothing(results):
+    results("size-low", 3, floor=36.0)
+    results("size-high", -1, first=100, floor=36.0)
+    found = effects.of_conditions().set_index("condition").loc["size of a mark"]
+    assert found["says"] == "a network did not learn: says nothing"
+
+
+def test_table_and_picture_are_written_from_small_results(results, tmp_path):
+    assert effects.write(tmp_path) == []
+    results("base", 1)
+    results("cells-high", 2)
+    page, csv, picture = effects.write(tmp_path)
+    text = page.read_text()
+    assert "(rendered, synthetic)" in text and "| cells-high | +2.0 [" in text
+    assert len(pd.read_csv(csv)) == 8 and picture.stat().st_size > 10_000
+
+
+def test_a_level_is_trained_once_and_kept_whole(monkeypatch, tmp_path):
+    """On a few vehicles of the shipped set, in the smoke profile, without rendering anything."""
+    unpack(SETS["rendered-veri"])
+    monkeypatch.setattr(run, "RESULTS", tmp_path / "study")
+    monkeypatch.setattr(paths, "RESULTS", tmp_path / "results")
+    folder = SETS["rendered-veri"].path.parent
+    found = run.train(LEVELS["base"], folder, "rnn-h", 0, "smoke")
+    run.keep(LEVELS["base"], found)
+    kept = run.read(LEVELS["base"])
+    assert set(kept["protocol"]) == {
+        f"image-to-image{x}" for x in ("", " (front)", " (rear)", " (look-alikes)")
+    }
+    assert kept["vehicle_id"].nunique() == 40 and kept["mAP"].between(0, 100).all()
+    assert "commit" in run.file_of(LEVELS["base"]).read_text().splitlines()[0]
+    views = run.read(LEVELS["views-low"])
+    one = kept[kept["protocol"].isin(["image-to-image (front)", "image-to-image (rear)"])]
+    expected = one.groupby("vehicle_id")["mAP"].mean()
+    pd.testing.assert_series_equal(
+        views.set_index("vehicle_id")["mAP"], expected, check_names=False
+    )
+    monkeypatch.setattr(run, "rendered", lambda *a: pytest.fail("it is done already"))
+    run.study([LEVELS["base"], LEVELS["views-low"]], 1)
