@@ -62,7 +62,9 @@ def test_fewer_training_vehicles_keep_every_model_and_all_tests():
     part = benchmark(Level("part", "", train_vehicles=75), folder)
     models = whole.side_car.drop_duplicates("vehicle_id").set_index("vehicle_id")["model"]
     counts = models[part.train["vehicle_id"].unique()].value_counts()
-    assert counts.sum() == 75 and len(counts) == models.nunique() and counts.max() - counts.min() <= 1
+    assert (
+        counts.sum() == 75 and len(counts) == models.nunique() and counts.max() - counts.min() <= 1
+    )
     pd.testing.assert_frame_equal(part.query, whole.query)
     pd.testing.assert_frame_equal(part.gallery, whole.gallery)
 
