@@ -115,7 +115,7 @@ class Network(Method, name="network"):
             weights.load_backbone(own, run.scale.backbone, run.imported, raw=released)
 
     def seen(self, vehicles: int) -> list[dict]:
-        """The sets of vehicles that the weights come from, in order: dataset, synthetic, vehicles."""
+        """The sets that the weights have learned from, in order: dataset, synthetic, vehicles."""
         benchmark = self.run.benchmark
         own = {"dataset": benchmark.name, "synthetic": benchmark.synthetic, "vehicles": vehicles}
         return [own]
