@@ -162,20 +162,23 @@ def text(results: Results) -> str:
 
 
 def write(results: Results, folder: Path) -> list[Path]:
-    """Write <dataset>-finetune.csv and .md; their paths, none where nothing was fine-tuned."""
-    table, written = build(results), []
+    """Write <dataset>-finetune.csv and .md; return their paths. Where nothing was fine-tuned, none
+    are written, and what lies there of other runs goes."""
+    files = [Path(folder) / f"{results.dataset}-finetune.{kind}" for kind in ("csv", "md")]
+    table = build(results)
     if table.empty:
+        for file in files:
+            file.unlink(missing_ok=True)
         return []
-    title = f"{results.data_set.title}: RNN-HA from rendered vehicles, fine-tuned on photographs"
-    contents = {
-        "csv": table.to_csv(index=False, float_format="%.2f", lineterminator="\n"),
-        "md": markdown_page(title, page(table), notes(results, table), conclusion(results)),
-    }
-    for kind, content in contents.items():
-        written.append(Path(folder) / f"{results.dataset}-finetune.{kind}")
-        with atomic(written[-1]) as temporary:
+    title = f"{results.data_set.title}: RNN-HA, fine-tuned on photographs of real vehicles"
+    texts = (
+        table.to_csv(index=False, float_format="%.2f", lineterminator="\n"),
+        markdown_page(title, page(table), notes(results, table), conclusion(results)),
+    )
+    for file, content in zip(files, texts, strict=True):
+        with atomic(file) as temporary:
             temporary.write_text(content, encoding="utf-8", newline="\n")
-    return written
+    return files
 
 
 def notes(results: Results, table: pd.DataFrame) -> list[str]:

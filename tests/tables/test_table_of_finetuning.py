@@ -107,7 +107,10 @@ def test_the_page_says_what_was_done_and_how_small_it_is(results, tmp_path):
 
 
 def test_nothing_is_written_without_such_runs_and_no_two_checkpoints_are_mixed(tmp_path):
+    for kind in ("csv", "md"):
+        (tmp_path / f"photographs-finetune.{kind}").write_text("of other runs")
     assert finetuned.write(Results(tmp_path, "photographs"), tmp_path) == []
+    assert not list(tmp_path.iterdir())
     write(tmp_path, "rnn-ha-given", 0, START | {"sha256": "cd" * 32})
     write(tmp_path, "rnn-ha-finetuned", 0)
     with pytest.raises(ResultsError, match="several checkpoints .sha256 abab.*, cdcd"):
