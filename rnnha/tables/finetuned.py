@@ -203,7 +203,9 @@ def notes(results: Results, table: pd.DataFrame) -> list[str]:
         f"rate {phase['lr']:g}, {phase['epochs']} epochs of batches of {phase['batch']}). Neither "
         "the rate nor anything else was chosen by these photographs.",
         f"{TITLES[FROM_SCRATCH]}: the same network and profile from random weights, stage 0 and "
-        "stage 1 on the same photographs: twice as many steps on them as the fine-tuned one.",
+        "then stage 1 on the same photographs. So it differs from the fine-tuned one in two "
+        "things, the start and the steps of stage 0 on these photographs; which of them counts was "
+        "not tried.",
         "AUC: how many of the gallery's other images lie farther from the query than the right "
         "one, mean over queries; 50 is chance. Within one type: of the images of the query's type.",
         f"The test part is small: the intervals of mAP reach up to {widest:.0f} points to either "
