@@ -126,6 +126,17 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--step-seconds", type=float, help="to estimate hours in a dry run")
 
     sub = command(
+        "finetune",
+        "Fine-tune a trained RNN-HA on a set, and score it before and after.",
+        "rnnha finetune photographs --seeds 0 1 2",
+    )
+    sub.add_argument("dataset", help="a name, or a CSV manifest")
+    sub.add_argument("--checkpoint", type=Path, help="an RNN-HA to go on from (the shipped one)")
+    sub.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    sub.add_argument("--profile", default="rendered", choices=sorted(profiles.PROFILES))
+    sub.add_argument("--force", action="store_true", help="train again although it is complete")
+
+    sub = command(
         "score",
         "Score anybody's embeddings, or trained weights, by the project's protocols.",
         "rnnha score --embeddings a.npy --manifest m.csv",

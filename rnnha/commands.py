@@ -51,6 +51,29 @@ def run(options: Namespace) -> None:
             print(folder / "metrics.csv")
 
 
+def finetune(options: Namespace) -> None:
+    from rnnha.data import sets
+    from rnnha.methods.finetuned import SHIPPED
+    from rnnha.runs import folder
+    from rnnha.runs.finetune import finetune
+    from rnnha.runs.results import Results
+    from rnnha.tables import finetuned
+    from rnnha.training import processes
+
+    with processes.session():
+        made = finetune(
+            options.dataset,
+            options.seeds,
+            options.profile,
+            options.checkpoint or SHIPPED,
+            options.force,
+        )
+        if processes.is_writer():
+            print(finetuned.text(Results(folder.own(), sets.name_of(options.dataset))))
+            for run in made[1:]:
+                print(run.weights)
+
+
 def score(options: Namespace) -> None:
     from rnnha.scoring.protocols import summarise
 

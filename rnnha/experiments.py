@@ -225,8 +225,27 @@ STAGES0 = (
     _stage0("stage0-released", "stage 0, as released", variant="released"),
 )
 
+# RNN-HA from a checkpoint that was trained before, on another set: what does it know of this one,
+# and what does going on bring? They have a small table of their own.
+ADAPTED = (
+    _row(
+        "rnn-ha-given",
+        "RNN-HA, as given",
+        "the checkpoint as it is: what does it see of a set that it was not trained on?",
+        kind="adapted",
+        method="given",
+    ),
+    _row(
+        "rnn-ha-finetuned",
+        "RNN-HA, fine-tuned",
+        "stage 1 on this set, from all of the checkpoint but its heads: what does that bring?",
+        kind="adapted",
+        method="fine-tuned",
+    ),
+)
 
-EVERY = (*ROWS, *VARIANTS, *STAGES0)
+
+EVERY = (*ROWS, *VARIANTS, *ADAPTED, *STAGES0)
 
 
 def row(slug: str) -> Row:

@@ -29,6 +29,7 @@ class Method:
     needs_coarse: and they need coarse labels.
     has_weights: it leaves weights that `export`, `cross` and `compare` can take.
     starts_from_stage0: it goes on from a backbone that was trained on identities.
+    starts_from_checkpoint: it goes on from a network that was trained before, on any set.
     has_steps: it has the states o1 and o2, which are scored one by one, and maps.
     """
 
@@ -38,6 +39,7 @@ class Method:
     needs_coarse: ClassVar[bool] = False
     has_weights: ClassVar[bool] = False
     starts_from_stage0: ClassVar[bool] = False
+    starts_from_checkpoint: ClassVar[bool] = False
     has_steps: ClassVar[bool] = False
 
     #: Distances float32 [Q, G] between the images of two manifests, which have the image's file

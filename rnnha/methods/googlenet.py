@@ -55,6 +55,10 @@ class GoogLeNet(FromScratch, name="googlenet"):
         self.elsewhere = outside.car_models(run.benchmark, run.profile.train_vehicles)
         return super().fit(self.elsewhere.manifest)
 
+    def seen(self, vehicles: int) -> list[dict]:
+        name = self.elsewhere.name
+        return [{"dataset": name, "synthetic": name != outside.COMPCARS, "vehicles": vehicles}]
+
     def images(self, manifest: pd.DataFrame) -> "Images":
         if not (manifest.split == "train").all():
             return super().images(manifest)

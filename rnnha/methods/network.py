@@ -78,7 +78,6 @@ class Network(Method, name="network"):
         import torch
 
         from rnnha.models import checkpoint
-        from rnnha.models.pretrained import weights
         from rnnha.training import processes
 
         run, scale = self.run, self.run.scale
@@ -87,12 +86,7 @@ class Network(Method, name="network"):
         fine, vehicles = pd.factorize(train.vehicle_id, sort=True)
         torch.manual_seed(run.seed)
         self.model = self.build(run.row, scale, len(coarse_names), len(vehicles))
-        if run.stage0 is not None:
-            checkpoint.load_backbone(self.model, run.stage0.folder.whole_weights())
-        elif run.imported is not None:
-            released = run.row.variant == "released"
-            own = self.model.backbone.backbone if released else self.model.backbone
-            weights.load_backbone(own, scale.backbone, run.imported, raw=released)
+        self.begin()
         history = self._train(train, torch.from_numpy(coarse), torch.from_numpy(fine))
         if processes.is_writer():
             info = {
@@ -102,9 +96,29 @@ class Network(Method, name="network"):
                 "state_width": scale.state_width,
                 "vehicles": len(vehicles),
                 "coarse_labels": [int(c) for c in coarse_names],
+                "seen": self.seen(len(vehicles)),
             }
             checkpoint.save(self.model, info, run.folder.weights)
         return history
+
+    def begin(self) -> None:
+        """Give the untrained model the weights that training goes on from, where there are any."""
+        from rnnha.models import checkpoint
+        from rnnha.models.pretrained import weights
+
+        run = self.run
+        if run.stage0 is not None:
+            checkpoint.load_backbone(self.model, run.stage0.folder.whole_weights())
+        elif run.imported is not None:
+            released = run.row.variant == "released"
+            own = self.model.backbone.backbone if released else self.model.backbone
+            weights.load_backbone(own, run.scale.backbone, run.imported, raw=released)
+
+    def seen(self, vehicles: int) -> list[dict]:
+        """The sets that the weights have learned from, in order: dataset, synthetic, vehicles."""
+        benchmark = self.run.benchmark
+        own = {"dataset": benchmark.name, "synthetic": benchmark.synthetic, "vehicles": vehicles}
+        return [own]
 
     def _train(self, train: pd.DataFrame, coarse: "Tensor", fine: "Tensor") -> list[dict]:
         from rnnha.training import device, loop, losses, processes, timing
@@ -127,7 +141,7 @@ class Network(Method, name="network"):
                 coarse,
                 fine,
                 phase,
-                stage=0 if run.stage0 is None else 1,
+                stage=0 if run.stage0 is None and run.start is None else 1,
                 seed=run.seed,
                 first_epoch=len(history),
                 checkpoint=file,
@@ -211,8 +225,9 @@ def build(row: Row, scale: Scale, coarse_classes: int, vehicles: int) -> "nn.Mod
 def load_checkpoint(path: Path) -> tuple["nn.Module", dict]:
     """The network in evaluation mode, and its info.
 
-    info: row, image_size, backbone, state_width, vehicles, coarse_labels. Raises FileNotFoundError
-    where there is no file, DataError where it is damaged or of no network of this project.
+    info: row, image_size, backbone, state_width, vehicles, coarse_labels and, but for older ones,
+    seen. Raises FileNotFoundError where there is no file, DataError where it is damaged or of no
+    network of this project.
     """
     import torch
 

@@ -16,6 +16,7 @@ from rnnha.paths import atomic
 
 KEY = "rnnha"  # of the description
 WANTED = "expected a file that `rnnha run`, `rnnha export` or `rnnha accept` wrote"
+HEADS = ("w1.", "w2.")  # over coarse classes and vehicles
 _WHOLE = ("image_size", "state_width", "vehicles")  # whole numbers from 1 on
 
 
@@ -27,7 +28,7 @@ def save(model: nn.Module, info: dict, path: Path) -> None:
 
 
 def describe(path: Path) -> dict:
-    """row, image_size, backbone, state_width, vehicles, coarse_labels of a checkpoint.
+    """row, image_size, backbone, state_width, vehicles, coarse_labels, seen of a checkpoint.
 
     Raises FileNotFoundError where there is no such file, DataError where it is none of this
     project's, or its description makes no sense.
@@ -62,6 +63,10 @@ def _expect_sense(info: dict) -> None:
     labels = info["coarse_labels"]
     if not isinstance(labels, list) or not labels or not all(type(c) is int for c in labels):
         raise ValueError("coarse_labels are no list of whole numbers")
+    for each in info.get("seen", []):  # older ones do not tell
+        kinds = type(each["dataset"]), type(each["synthetic"]), type(each["vehicles"])
+        if kinds != (str, bool, int):
+            raise ValueError(f"seen holds {each!r}")
 
 
 def read(path: Path) -> dict[str, Tensor]:
@@ -85,6 +90,17 @@ def load_backbone(model: nn.Module, path: Path) -> None:
     if state.keys() != own.keys():
         state = {k: v for k, v in state.items() if k.startswith("backbone.")}
         state |= {k: v for k, v in own.items() if not k.startswith("backbone.")}
+    model.load_state_dict(fitting(own, state, path))
+
+
+def load_all_but_heads(model: nn.Module, path: Path) -> None:
+    """Take a trained network, but for the layers over its classes: those are another set's.
+
+    Raises DataError where the network is another one.
+    """
+    state, own = read(path), model.state_dict()
+    state = {k: v for k, v in state.items() if not k.startswith(HEADS)}
+    state |= {k: v for k, v in own.items() if k.startswith(HEADS)}
     model.load_state_dict(fitting(own, state, path))
 
 

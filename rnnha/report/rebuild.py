@@ -9,7 +9,7 @@ from rnnha.figures.of_results import figures
 from rnnha.report.chapters import mark_tables
 from rnnha.runs import folder
 from rnnha.runs.results import Results
-from rnnha.tables import attention, build, photographs, readme, released
+from rnnha.tables import attention, build, finetuned, photographs, readme, released
 
 
 def rebuild(source: Path, results_root: Path) -> list[Path]:
@@ -33,7 +33,8 @@ def rebuild(source: Path, results_root: Path) -> list[Path]:
             written += released.write(results, tables)
         else:
             released.remove(dataset, tables)
-    written += photographs.write(Results(source, photographs.DATASET), tables)
+    for page in (photographs, finetuned):
+        written += page.write(Results(source, page.DATASET), tables)
     if own and source == folder.own():
         mark_tables(of_runs=True)
     elif source == paths.REFERENCE and results_root == paths.ROOT / "results":

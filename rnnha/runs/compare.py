@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from rnnha.images.batches import normalise
 from rnnha.images.cache import Images
 from rnnha.images.decode import pixels as read_pixels
+from rnnha.methods.finetuned import SHIPPED
 from rnnha.methods.network import load_checkpoint
-from rnnha.paths import ASSETS
+from rnnha.runs import seen
 from rnnha.scoring import pairs
 from rnnha.scoring.pairs import Separation, separation
 from rnnha.training.embedding import embed
 
-CHECKPOINT = ASSETS / "rnn_ha_rendered.safetensors"
+CHECKPOINT = SHIPPED
 SEEN = "The shipped network has seen rendered (synthetic) vehicles only, no photograph."
 
 
@@ -71,8 +72,15 @@ def compare(image_a: Path | str, image_b: Path | str, checkpoint: Path = CHECKPO
         float((a @ b).clamp(-1, 1)),
         float(torch.linalg.vector_norm(a - b)),
         _reference(checkpoint),
-        SEEN if checkpoint == CHECKPOINT else "",
+        has_seen(checkpoint, info),
     )
+
+
+def has_seen(checkpoint: Path, info: dict) -> str:
+    """What a checkpoint has learned from, in a sentence; empty where its info does not tell."""
+    if Path(checkpoint) == CHECKPOINT:
+        return SEEN
+    return f"The network has seen {seen.told(info['seen'])}." if info.get("seen") else ""
 
 
 def expect_files(*files: Path | str) -> None:

@@ -8,6 +8,7 @@ from rnnha.data import sets
 from rnnha.experiments import Row, row
 from rnnha.models.checkpoint import read
 from rnnha.paths import atomic, sha256
+from rnnha.runs import seen
 from rnnha.runs.folder import RunFolder, locate
 from rnnha.runs.results import ResultsError
 from rnnha.runs.run import FROM_SCRATCH
@@ -99,6 +100,10 @@ def _start(run: RunFolder, config: dict, found: Row) -> tuple[str, bool]:
 
     A row with a stage 0 records that run's key; what the backbone had before, stage 0 tells.
     """
+    if "checkpoint" in config:
+        before = seen.told(config["checkpoint"]["seen"])
+        digest = config["checkpoint"]["sha256"][:16]
+        return f"from a checkpoint that had seen {before} (sha256 {digest})", False
     if not config["phases"]:
         return "from random weights, and stayed there: nothing was trained", False
     first, words = config, "from"

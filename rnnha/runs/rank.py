@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rnnha.files import DataError, image_names
 from rnnha.images.cache import Images
 from rnnha.methods.network import load_checkpoint
-from rnnha.runs.compare import CHECKPOINT, SEEN, expect_files
+from rnnha.runs.compare import CHECKPOINT, expect_files, has_seen
 from rnnha.scoring import ranking
 from rnnha.training.embedding import embed
 
@@ -73,4 +73,4 @@ def rank(
         }
     )
     own, maps = outputs["attention"][0], outputs["attention"][1:][best]
-    return Ranking(query, folder, found, own, maps, SEEN if checkpoint == CHECKPOINT else "")
+    return Ranking(query, folder, found, own, maps, has_seen(checkpoint, info))

@@ -57,9 +57,16 @@ class Results:
 
     def __init__(self, source: Path, dataset: str):
         self.source, self.dataset = Path(source), dataset
-        self.data_set = sets.known(dataset)
-        self.poster = self.data_set.poster
         self._tables: dict[str, dict[tuple[str, str], pd.DataFrame]] = {}
+
+    @property
+    def data_set(self) -> sets.DataSet:
+        """The set's record; DataError for one's own, which has none."""
+        return sets.known(self.dataset)
+
+    @property
+    def poster(self) -> sets.Poster | None:
+        return self.data_set.poster
 
     @property
     def rows(self) -> list[Shown]:
@@ -75,10 +82,10 @@ class Results:
     ) -> pd.DataFrame | None:
         """Values [queries x seeds], or None where the row has no such number.
 
-        value: a metric (percent) or "first_rank". The index is (vehicle_id, trial, query):
-        a gallery draw of VehicleID is a trial, and a query's value in another trial is a value of
-        its own. Queries without a good match are left out. Raises ResultsError where the seeds of
-        a row were not scored on the same queries.
+        value: a metric (percent), "first_rank" or "n_gallery". The index is (vehicle_id, trial,
+        query): a gallery draw of VehicleID is a trial, and a query's value in another trial is a
+        value of its own. Queries without a good match are left out. Raises ResultsError where the
+        seeds of a row were not scored on the same queries.
         """
         table = self._of(experiment).get((protocol, test_size))
         return None if table is None else table[value]
@@ -97,7 +104,9 @@ class Results:
 
     def _table(self, experiment: str, pair: tuple[str, str], rows: pd.DataFrame) -> pd.DataFrame:
         table = rows.pivot(
-            index=["vehicle_id", "trial", "query"], columns="seed", values=[*METRICS, "first_rank"]
+            index=["vehicle_id", "trial", "query"],
+            columns="seed",
+            values=[*METRICS, "first_rank", "n_gallery"],
         )
         if table.isna().any(axis=None):
             raise ResultsError(

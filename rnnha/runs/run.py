@@ -23,6 +23,7 @@ from rnnha.runs import folder, keys
 from rnnha.runs.folder import RunFolder
 
 FROM_SCRATCH = "from scratch"
+FROM_CHECKPOINT = "from a checkpoint"  # which one, `checkpoint` tells
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Run:
 
     benchmark: as the profile uses it, see `prepared`. precision: what was asked for.
     imported: the backbone's first weights, where the profile wants them and they are found.
+    checkpoint: what a row goes on from that starts from one; None: the shipped checkpoint.
     """
 
     row: Row
@@ -39,6 +41,7 @@ class Run:
     seed: int
     precision: str = "float32"
     imported: Path | None = None
+    checkpoint: Path | None = None
 
     @property
     def method(self) -> type[Method]:
@@ -59,6 +62,15 @@ class Run:
         return start and replace(self, row=start)
 
     @property
+    def start(self) -> Path | None:
+        """The checkpoint that it goes on from; None for a row that starts from none."""
+        if not self.method.starts_from_checkpoint:
+            return None
+        from rnnha.methods import finetuned
+
+        return self.checkpoint or finetuned.SHIPPED
+
+    @property
     def taken(self) -> list["Run"]:
         """The runs that it takes something from, beside stage 0."""
         return [replace(self, row=row) for row in self.method.takes(self.row)]
@@ -66,6 +78,8 @@ class Run:
     @property
     def pretrained(self) -> dict | str:
         """What the backbone began from: stage 0's word for it, where there is a stage 0."""
+        if self.start is not None:
+            return FROM_CHECKPOINT
         if self.stage0 is not None:
             return self.stage0.folder.config()["pretrained"]
         if self.imported is None:
@@ -126,14 +140,16 @@ def run(
     holdout: bool = False,
     force: bool = False,
     precision: str = "float32",
+    checkpoint: Path | None = None,
 ) -> Path:
     """Train and score one row on one data set with one seed; return the run's folder.
 
     experiment: a slug of `rnnha.experiments`. dataset: a name, or the path of a CSV manifest.
     holdout: train on four fifths of the training vehicles and test on the rest. force: start
-    again although the run is complete. precision: of `profiles.PRECISIONS`. Raises KeyError for
-    unknown names, ValueError for an unknown precision or seed and for a finished run of other
-    settings, and DataError where the data set is absent or broken.
+    again although the run is complete. precision: of `profiles.PRECISIONS`. checkpoint: as in
+    `Run`. Raises KeyError for unknown names, ValueError for an unknown precision or seed and for a
+    finished run of other settings, and DataError where the data set is absent or broken, or a
+    checkpoint is not of the row's network.
     """
     if precision not in profiles.PRECISIONS:
         known = ", ".join(profiles.PRECISIONS)
@@ -143,7 +159,7 @@ def run(
     row, size = experiments.row(experiment), profiles.profile(profile)
     methods.of(row)
     benchmark = prepared(load(dataset), size, holdout)
-    return carry_out(Run(row, size, benchmark, seed, precision), force).path
+    return carry_out(Run(row, size, benchmark, seed, precision, checkpoint=checkpoint), force).path
 
 
 def carry_out(wanted: Run, force: bool = False) -> RunFolder:
@@ -209,7 +225,10 @@ def _train_and_score(run: Run) -> None:
 def _expect_same(wanted: Run) -> None:
     """Raise ValueError where a finished run was made with other settings or of other data."""
     found, config = wanted.folder.config(), wanted.config()
-    decided_before = ("stage0", "takes", "pretrained")  # by the profile, and by what was at hand
+    # by the profile, and by what was at hand
+    decided_before = ["stage0", "takes", "pretrained"]
+    if wanted.checkpoint is None:  # nobody asked for one
+        decided_before.append("checkpoint")
     other = [k for k in config if k not in decided_before and found.get(k) != config[k]]
     if found["key_parts"]["data"] != wanted.benchmark.key:
         other.append("data")
@@ -224,6 +243,10 @@ def _expect_same(wanted: Run) -> None:
 
 def expect_trainable(wanted: Run) -> Matches:
     """How the set can be scored; DataError, before anything is trained, where it cannot serve."""
+    if wanted.start is not None:
+        from rnnha.methods.finetuned import expect_fitting
+
+        expect_fitting(wanted.start, wanted.row, wanted.scale, wanted.profile.name)
     benchmark, lacking = wanted.benchmark, []
     if benchmark.protocol != "vehicleid" and (benchmark.query.empty or benchmark.gallery.empty):
         lacking.append("images with split query and gallery, to be scored on")
@@ -265,7 +288,7 @@ def _begins(row: Row, profile: Profile) -> bool:
     """Whether a row trains a network, and no stage 0 has been before it."""
     method = methods.of(row)
     trains = method.has_weights and bool(method.phases(row, profile.scale(row)))
-    return trains and methods.stage0_of(row) is None
+    return trains and methods.stage0_of(row) is None and not method.starts_from_checkpoint
 
 
 def first_weights(row: Row, profile: Profile) -> Path | None:

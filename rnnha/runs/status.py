@@ -30,6 +30,8 @@ def state(dataset: str, slug: str, seed: int, profile: Profile) -> str:
     run = replace(run, precision=recorded.get("precision", run.precision))
     # Imported weights are not looked for: they may have been needed for that run only.
     config = run.config(recorded.get("pretrained", FROM_SCRATCH))
+    if run.start is not None:  # it may have gone on from another checkpoint, which may be gone
+        config["checkpoint"] = recorded["checkpoint"]
     now = keys.key_parts(config, run.benchmark)
     changed = [part for part in now if recorded["key_parts"].get(part) != now[part]]
     if not changed:

@@ -1,10 +1,11 @@
 """The fine step alone: each query among the gallery's images of its own model and paint.
 
 What tells a vehicle of another model or paint does not help here, so a system that has learned
-the coarse step alone scores as a random order does.
+the coarse step alone scores as a random order does. Real photographs tell less: there it is the
+images of its own type.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +15,7 @@ from rnnha.data.subset import known_labels
 from rnnha.scoring.protocols import Distance, Embed, frame, kept_draws, rank_images, trials
 
 SUFFIX = " (look-alikes)"
+SAME_TYPE = " (same type)"
 
 
 def score(
@@ -29,13 +31,37 @@ def score(
     query's n_gallery is its group's. None where no query is asked: the set does not tell model and
     paint, or has no look-alikes.
     """
-    labels, folder, parts = known_labels(benchmark), draws() if callable(draws) else draws, []
-    for test_size, protocol, trial, *sides in trials(benchmark, None, folder):
-        query, gallery = (side.join(labels, on="name") for side in sides)
-        alike = dict(list(gallery.groupby(["model", "paint"])))
-        for looks, asked in query.groupby(["model", "paint"]):
+    labels, folder = known_labels(benchmark), draws() if callable(draws) else draws
+    sides = (
+        (*place, *(side.join(labels, on="name") for side in (query, gallery)))
+        for *place, query, gallery in trials(benchmark, None, folder)
+    )
+    return _within(["model", "paint"], SUFFIX, sides, benchmark, embed=embed, distance=distance)
+
+
+def of_one_type(benchmark: Benchmark, **how: Embed | Distance) -> pd.DataFrame | None:
+    """The same within groups of one type, with SAME_TYPE for the suffix, for sets scored
+    cross-camera; how: `embed` or `distance`. None for other sets, and where no query is asked."""
+    if benchmark.protocol != "cross-camera":
+        return None
+    return _within(["type"], SAME_TYPE, trials(benchmark, None, None), benchmark, **how)
+
+
+def _within(
+    columns: list[str],
+    suffix: str,
+    sides: Iterable[tuple],
+    benchmark: Benchmark,
+    embed: Embed | None = None,
+    distance: Distance | None = None,
+) -> pd.DataFrame | None:
+    """Rank what `trials` gives, within groups that are equal in `columns` of its rows."""
+    parts = []
+    for test_size, protocol, trial, query, gallery in sides:
+        alike = dict(list(gallery.groupby(columns)))
+        for looks, asked in query.groupby(columns):
             own = alike.get(looks, gallery.head(0))
             if own["vehicle_id"].nunique() > 1:
                 scores = rank_images(asked, own, embed, distance, benchmark.protocol == "veri")
-                parts.append(frame(test_size, protocol + SUFFIX, trial, asked, len(own), scores))
+                parts.append(frame(test_size, protocol + suffix, trial, asked, len(own), scores))
     return pd.concat(parts, ignore_index=True) if parts else None

@@ -53,11 +53,13 @@ def measure(method, benchmark: Benchmark, outputs: dict[str, np.ndarray]) -> Mea
 
 
 def scores(benchmark: Benchmark, **how) -> pd.DataFrame:
-    """Per-query scores by every protocol of the set, and among look-alikes where there are any.
+    """Per-query scores by every protocol of the set, and among look-alikes, or vehicles of one
+    type, where these are known.
 
     how: `embed` or `distance`, as for `protocols.score`.
     """
-    return pd.concat([protocols.score(benchmark, **how), look_alikes.score(benchmark, **how)])
+    alike = (look_alikes.score, look_alikes.of_one_type)
+    return pd.concat([protocols.score(benchmark, **how), *(of(benchmark, **how) for of in alike)])
 
 
 def _explore(benchmark: Benchmark, names: np.ndarray, outputs: dict) -> list[pd.DataFrame]:

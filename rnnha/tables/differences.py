@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from rnnha.data.sets import DataSet, Poster
+from rnnha.data.sets import Poster
 from rnnha.experiments import row
 from rnnha.runs.folder import finished
 from rnnha.runs.results import Results, ResultsError
@@ -77,11 +77,11 @@ def difference(
         "mAP",
     )
     return Difference(
-        subject, minus, test_size, protocol, metric, **_paired(ours, theirs), primary=primary
+        subject, minus, test_size, protocol, metric, **paired(ours, theirs), primary=primary
     )
 
 
-def _paired(ours: pd.DataFrame, theirs: pd.DataFrame) -> dict:
+def paired(ours: pd.DataFrame, theirs: pd.DataFrame) -> dict:
     """What a Difference says of ours minus theirs, [queries x seeds] as `Results.by_seed` gives
     them, over their common seeds, of which there must be some."""
     seeds = ours.columns.intersection(theirs.columns)
@@ -103,8 +103,11 @@ def score(results: Results, slug: str, protocol: str, size: str, metric: str) ->
     """A row's number: ours (mean over seeds), sd over seeds, ci_low and ci_high over vehicles,
     n_seeds, n_vehicles, protocol; only n_seeds, 0, where there is no run."""
     table = results.by_seed(slug, protocol, size, metric)
-    if table is None:
-        return {"n_seeds": 0}
+    return {"n_seeds": 0} if table is None else score_of(table) | {"protocol": protocol}
+
+
+def score_of(table: pd.DataFrame) -> dict:
+    """What `score` says of values [queries x seeds], but for the protocol."""
     vehicles = table.index.get_level_values("vehicle_id").to_numpy()
     found = interval(table.mean(axis=1).to_numpy(), vehicles)
     return {
@@ -114,7 +117,6 @@ def score(results: Results, slug: str, protocol: str, size: str, metric: str) ->
         "ci_high": found.high,
         "n_seeds": table.shape[1],
         "n_vehicles": found.n_vehicles,
-        "protocol": protocol,
     }
 
 
@@ -171,7 +173,7 @@ def swaps(results: Results, slug: str) -> list[Difference]:
                     size,
                     results.poster.protocol,
                     metric,
-                    **_paired(table["own"], table[name]),
+                    **paired(table["own"], table[name]),
                     primary=False,
                 )
                 for name in part["map"].unique()
@@ -202,11 +204,12 @@ def conclusion(results: Results) -> str:
     subject, other = (row(slug).title for slug in CONTRASTS[0])
     if found is None:
         return f"{subject} and {other} have not both been run on {results.data_set.title} yet."
-    return sentence(found, results.data_set, subject, other)
+    paper = _paper(poster, found, subject, other)
+    return f"{sentence(found, results.data_set.place, subject, other)} {paper}"
 
 
-def sentence(found: Difference, data_set: DataSet, subject: str, other: str) -> str:
-    """The sentence of a difference, in the same words whichever way it goes."""
+def sentence(found: Difference, place: str, subject: str, other: str) -> str:
+    """The sentence of a difference, in the same words whichever way it goes; place: the set."""
     verdict = {
         1: f"The data support {subject}.",
         -1: f"The data support {other}.",
@@ -218,13 +221,12 @@ def sentence(found: Difference, data_set: DataSet, subject: str, other: str) -> 
     where = "" if found.test_size == "test" else f", {found.test_size} vehicles"
     seeds = ", ".join(f"{d:+.2f}" for d in found.by_seed)
     return (
-        f"{kind}, {data_set.place}{where}: {subject} minus {other} is {found.value:+.2f} points of "
+        f"{kind}, {place}{where}: {subject} minus {other} is {found.value:+.2f} points of "
         f"{label(found.metric)} ({found.protocol}, o2; 95 % interval {found.low:+.2f} to "
         f"{found.high:+.2f} over {found.n_vehicles} test vehicles; seed by seed {seeds}). "
         f"{verdict} A true difference of {found.smallest:.2f} points would put such an interval "
         f"off 0 with 80 % probability (2.8 standard errors; other test vehicles, the same "
-        f"trainings). "
-        f"{_paper(data_set.poster, found, subject, other)}"
+        f"trainings)."
     )
 
 

@@ -36,9 +36,9 @@ def build(results: Results) -> pd.DataFrame:
 
 
 def write(results: Results, folder: Path) -> list[Path]:
-    """Write photographs.csv and photographs.md; return their paths, none where nothing was run."""
+    """Write photographs.csv and photographs.md; return their paths, none of fewer than two rows."""
     table = build(results)
-    if table.empty:
+    if table["method"].nunique() < 2:  # nothing is compared
         return []
     csv, page = (Path(folder) / f"{DATASET}{suffix}" for suffix in (".csv", ".md"))
     with atomic(csv) as temporary:

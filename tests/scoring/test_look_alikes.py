@@ -95,6 +95,27 @@ def test_a_set_that_does_not_tell_the_looks_has_no_such_score():
     assert len(found) == 4 and (found["n_gallery"] == 4).all()
 
 
+def test_one_type_by_plain_loops_for_sets_scored_cross_camera_alone():
+    chance = np.random.default_rng(3)
+    rows = [(f"{side}{i}.jpg", i, side) for side in ("query", "gallery") for i in range(9)]
+    small = benchmark(rows, "cross-camera")
+    vehicles = small.manifest["vehicle_id"]
+    small.manifest["type"] = [("car", "truck", "bus")[min(v // 4, 2)] for v in vehicles]
+    distances = chance.random((9, 9))  # vehicles 0 to 3 are cars, 4 to 7 trucks, 8 is the one bus
+
+    def distance(query, gallery):
+        return distances[np.ix_(query["vehicle_id"], gallery["vehicle_id"])]
+
+    found = look_alikes.of_one_type(small, distance=distance)
+    assert set(found["protocol"]) == {"cross-camera (same type)"}
+    assert sorted(found["vehicle_id"]) == list(range(8)) and (found["n_gallery"] == 4).all()
+    for row in found.itertuples():
+        own = range(4) if row.vehicle_id < 4 else range(4, 8)
+        of_query = distances[row.vehicle_id]
+        assert row.first_rank == 1 + sum(of_query[v] < of_query[row.vehicle_id] for v in own)
+    assert look_alikes.of_one_type(veri()[0], distance=distance) is None
+
+
 def test_disagreement_of_cues_by_hand():
     query = ["band red:left:50:60;roof blue:above:40:50", "door red:left:50:60", ""]
     gallery = [
