@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from rnnha.runs.folder import write_per_query
+from rnnha.runs.small_files import write_per_query
 from rnnha.scoring.protocols import summarise
 
 

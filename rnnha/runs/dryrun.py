@@ -18,7 +18,8 @@ from rnnha.experiments import Row
 from rnnha.files import DataError
 from rnnha.methods.network import build, with_coarse_label
 from rnnha.profiles import Phase, Profile
-from rnnha.runs.run import Run, expect_trainable, first_weights, prepared
+from rnnha.runs.expect import expect_trainable
+from rnnha.runs.run import Run, first_weights, prepared
 from rnnha.training import loop
 
 GIBI = 2**30

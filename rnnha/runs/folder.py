@@ -12,13 +12,9 @@ complete when its `metrics.csv` is there, and counts only then. No other module 
 Reading needs no images, no weights and no torch.
 """
 
-import gzip
-import io
-import json
 import re
 import shutil
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +25,16 @@ import pandas as pd
 from rnnha import paths
 from rnnha.files import DataError
 from rnnha.paths import atomic, sha256
+from rnnha.runs.small_files import (
+    read_csv,
+    read_json,
+    read_packed,
+    read_per_query,
+    write_csv,
+    write_json,
+    write_packed,
+    write_per_query,
+)
 
 HISTORY = (
     "stage",
@@ -115,27 +121,27 @@ class RunFolder:
     # --- reading; each raises DataError that names the file ---
 
     def config(self) -> dict:
-        return _read_json(self.path / _CONFIG)
+        return read_json(self.path / _CONFIG)
 
     def environment(self) -> dict:
-        return _read_json(self.path / _ENVIRONMENT)
+        return read_json(self.path / _ENVIRONMENT)
 
     def metrics(self) -> pd.DataFrame:
         """Tidy: experiment, seed, dataset, test_size, protocol, trial, metric, value, n_query,
         n_gallery."""
-        return _read_csv(self.path / _METRICS, ["test_size", "protocol", "metric", "value"])
+        return read_csv(self.path / _METRICS, ["test_size", "protocol", "metric", "value"])
 
     def history(self) -> pd.DataFrame:
         """One row an epoch, columns HISTORY; empty where nothing was trained."""
         file = self.path / _HISTORY
         if file.is_file() and not file.read_text(encoding="utf-8").strip():
             return pd.DataFrame(columns=list(HISTORY))
-        return _read_csv(file, HISTORY[:7])
+        return read_csv(file, HISTORY[:7])
 
     def attention(self) -> pd.DataFrame | None:
         """See `scoring.attention.Analysis`; None for a run whose maps were not scored."""
         file = self.path / _ATTENTION
-        return _read_csv(file, ["map", "reference", "metric", "value"]) if file.exists() else None
+        return read_csv(file, ["map", "reference", "metric", "value"]) if file.exists() else None
 
     def per_query(self) -> pd.DataFrame:
         """See `scoring.protocols.score`."""
@@ -153,10 +159,10 @@ class RunFolder:
 
     def maps(self) -> pd.DataFrame | None:
         """See `runs.maps.measured`; None for a run whose maps were not measured."""
-        return _read_packed(self.maps_file) if self.maps_file.exists() else None
+        return read_packed(self.maps_file) if self.maps_file.exists() else None
 
     def write_maps(self, measured: pd.DataFrame) -> None:
-        _write_packed(measured, self.maps_file, "%.6g")
+        write_packed(measured, self.maps_file, "%.6g")
 
     def embeddings(self) -> dict[str, np.ndarray] | None:
         """names [N] and what the network made of these test images; None where it is not kept."""
@@ -186,17 +192,17 @@ class RunFolder:
         swap: pd.DataFrame | None = None,
     ) -> None:
         """All small files of a run; it is complete afterwards, and absent until then."""
-        _write_json(self.path / _CONFIG, config)
-        _write_json(self.path / _ENVIRONMENT, environment)
-        _write_csv(self.path / _HISTORY, pd.DataFrame(history, columns=list(HISTORY)))
+        write_json(self.path / _CONFIG, config)
+        write_json(self.path / _ENVIRONMENT, environment)
+        write_csv(self.path / _HISTORY, pd.DataFrame(history, columns=list(HISTORY)))
         if attention is not None:
-            _write_csv(self.path / _ATTENTION, attention)
+            write_csv(self.path / _ATTENTION, attention)
         if swap is not None:
             write_per_query(swap, self.path / _SWAP)
         write_per_query(per_query, self.path / _PER_QUERY)
         named = {"experiment": self.slug, "seed": self.seed, "dataset": self.dataset}
         metrics = metrics.assign(**named)[[*named, *metrics.columns]]
-        _write_csv(self.path / _METRICS, metrics)
+        write_csv(self.path / _METRICS, metrics)
         self.forget_checkpoints()
 
     def forget(self) -> None:
@@ -258,64 +264,3 @@ def _runs(paths: Iterable[Path]) -> Iterator[RunFolder]:
     for path in paths:
         if re.fullmatch(r"seed\d+", path.name) and (folder := RunFolder(path)).complete:
             yield folder
-
-
-# --- one file ---
-
-
-def write_per_query(frame: pd.DataFrame, path: Path) -> None:
-    """Write gzipped CSV in which equal numbers give equal bytes: no time, no file name inside."""
-    _write_packed(frame, Path(path), "%.9g")
-
-
-def _write_packed(frame: pd.DataFrame, path: Path, numbers: str) -> None:
-    text = frame.to_csv(index=False, float_format=numbers, lineterminator="\n")
-    with atomic(path) as temporary, open(temporary, "wb") as file:
-        with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
-            packed.write(text.encode())
-
-
-def read_per_query(path: Path) -> pd.DataFrame:
-    """Read what `write_per_query` wrote; raises DataError for a damaged or foreign file."""
-    return _read_packed(Path(path))
-
-
-def _read_packed(path: Path) -> pd.DataFrame:
-    try:
-        text = gzip.decompress(path.read_bytes()).decode()
-        types = {"test_size": str, "protocol": str, "query": str, "first_rank": "int64"}
-        return pd.read_csv(io.StringIO(text), dtype=types)
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise DataError(
-            f"{path}: not readable as a packed table ({error}); run the experiment again"
-        ) from error
-
-
-def _read_json(path: Path) -> dict:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not readable as JSON ({error}); run it again") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: found a {type(content).__name__}, expected names with values")
-    return content
-
-
-def _read_csv(path: Path, columns) -> pd.DataFrame:
-    try:
-        frame = pd.read_csv(path, dtype={"test_size": str})
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not readable as CSV ({error}); run it again") from error
-    if absent := [column for column in columns if column not in frame]:
-        raise DataError(f"{path}: columns missing: {', '.join(absent)}; run it again")
-    return frame
-
-
-def _write_csv(path: Path, frame: pd.DataFrame) -> None:
-    with atomic(path) as temporary:
-        frame.to_csv(temporary, index=False, float_format="%.9g")
-
-
-def _write_json(path: Path, content: dict) -> None:
-    with atomic(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

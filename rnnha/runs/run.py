@@ -11,15 +11,15 @@ from pathlib import Path
 
 from rnnha import experiments, methods, profiles
 from rnnha.data.manifest import Benchmark
-from rnnha.data.matches import Matches, expect_matches
 from rnnha.data.sets import load
 from rnnha.data.subset import fewer_vehicles, hold_out, test_images
 from rnnha.experiments import Row
-from rnnha.files import DataError, printable
+from rnnha.files import printable
 from rnnha.methods import Method
 from rnnha.paths import alone, sha256
 from rnnha.profiles import Profile, Scale
 from rnnha.runs import folder, keys
+from rnnha.runs.expect import expect_same, expect_trainable
 from rnnha.runs.folder import RunFolder
 
 FROM_SCRATCH = "from scratch"
@@ -171,7 +171,7 @@ def carry_out(wanted: Run, force: bool = False) -> RunFolder:
 
     place = wanted.folder
     if not force and processes.from_writer(lambda: place.complete):
-        _expect_same(wanted)
+        expect_same(wanted)
         return place
     matches = expect_trainable(wanted)
     if processes.is_writer() and wanted.row.kind != "stage":  # the row that it serves has said it
@@ -181,7 +181,7 @@ def carry_out(wanted: Run, force: bool = False) -> RunFolder:
         if processes.is_writer():
             place.tidy(force, locked)
         if processes.from_writer(lambda: place.complete):
-            _expect_same(wanted)
+            expect_same(wanted)
             return place
         for first in filter(None, [wanted.stage0, *wanted.taken]):
             carry_out(first)
@@ -219,59 +219,6 @@ def _train_and_score(run: Run) -> None:
         metrics,
         measured.attention,
         measured.swap,
-    )
-
-
-def _expect_same(wanted: Run) -> None:
-    """Raise ValueError where a finished run was made with other settings or of other data."""
-    found, config = wanted.folder.config(), wanted.config()
-    # by the profile, and by what was at hand
-    decided_before = ["stage0", "takes", "pretrained"]
-    if wanted.checkpoint is None:  # nobody asked for one
-        decided_before.append("checkpoint")
-    other = [k for k in config if k not in decided_before and found.get(k) != config[k]]
-    if found["key_parts"]["data"] != wanted.benchmark.key:
-        other.append("data")
-    if "precision" not in other and found.get("precision", "float32") != wanted.precision:
-        other.append("precision")
-    if other:
-        raise ValueError(
-            f"{wanted.folder.path} holds a finished run of another {', '.join(other)}; --force "
-            "trains again in its place, RNNHA_RESULTS names another folder for results"
-        )
-
-
-def expect_trainable(wanted: Run) -> Matches:
-    """How the set can be scored; DataError, before anything is trained, where it cannot serve."""
-    if wanted.start is not None:
-        from rnnha.methods.finetuned import expect_fitting
-
-        expect_fitting(wanted.start, wanted.row, wanted.scale, wanted.profile.name)
-    benchmark, lacking = wanted.benchmark, []
-    if benchmark.protocol != "vehicleid" and (benchmark.query.empty or benchmark.gallery.empty):
-        lacking.append("images with split query and gallery, to be scored on")
-    coarse = benchmark.train.coarse_id
-    if wanted.method.learns and coarse.empty:
-        lacking.append("images with split train")
-    elif _learns_from_few(wanted, known := int(coarse.notna().sum())):
-        lacking.append(
-            f"coarse labels: found them for {known:,} of {len(coarse):,} training images, and "
-            "networks learn from labelled images alone (fill the column coarse_id or type for half "
-            "of them at least; or empty it: identity-only then learns from all)"
-        )
-    if lacking:
-        raise DataError(f"{benchmark.root}: {wanted.row.title} needs {'; and '.join(lacking)}")
-    return expect_matches(benchmark)
-
-
-def _learns_from_few(wanted: Run, known: int) -> bool:
-    """Whether so few coarse labels leave the row nothing, or less than half, to learn from."""
-    if 2 * known >= len(wanted.benchmark.train):
-        return False
-    return (
-        wanted.method.needs_coarse
-        or known > 0
-        and bool(wanted.method.phases(wanted.row, wanted.scale))
     )
 
 

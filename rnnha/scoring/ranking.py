@@ -17,6 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rnnha.scoring.places import places
+
 # Distances held at a time: 16 MB of float32. Much smaller blocks slow the matrix product.
 BLOCK = 2**22
 
@@ -256,7 +258,7 @@ def _score(distances, tie, row, column, junk, count):
     """AP (rectangle, trapezoid) and first rank of a block of queries."""
     stop = np.cumsum(count)
     start = stop - count
-    before = _places(distances, tie, column, start, stop)
+    before = places(distances, tie, column, start, stop)
     nearest_first = np.lexsort((before, row))  # `row` itself stays as it was: it is sorted
     before, junk = before[nearest_first], junk[nearest_first]
     junk_total = np.concatenate([[0], np.cumsum(junk)])
@@ -274,55 +276,3 @@ def _score(distances, tie, row, column, junk, count):
         ap = np.bincount(row, precision, len(count)) / found
         trapezoid = np.bincount(row, (precision + earlier) / 2, len(count)) / found
     return ap, trapezoid, first_rank
-
-
-def _places(distances, tie, column, start, stop) -> NDArray[np.int64]:
-    """How many gallery items, junk among them, come before the item of each pair.
-
-    Row q has the pairs start[q]:stop[q]. One sort of plain numbers and a binary search do
-    where a pair's distance is unlike all others; only rows with a tie need the slower keys.
-    A row with one pair needs no sort: what is nearer is counted.
-    """
-    if len(column) and (stop - start == 1).all():
-        return _places_of_one(distances, tie, column)
-    size = distances.shape[1]
-    line = np.full(size + 1, np.nan, np.float32)  # the NaN at the end equals nothing
-    nearest = line[:size]
-    before = np.empty(len(column), np.int64)
-    for row, a, b in zip(distances, start, stop, strict=True):
-        if a == b:
-            continue
-        nearest[:] = row
-        nearest.sort()
-        value = row[column[a:b]]
-        place = nearest.searchsorted(value)
-        if (line[place + 1] == value).any():
-            keys = _sort_keys(row, tie)
-            value = keys[column[a:b]]
-            keys.sort()
-            place = keys.searchsorted(value)
-        before[a:b] = place
-    return before
-
-
-def _places_of_one(distances, tie, column) -> NDArray[np.int64]:
-    """`_places` where each row has exactly one pair, as in a gallery of one image a vehicle."""
-    before = np.empty(len(column), np.int64)
-    for q, (row, c) in enumerate(zip(distances, column, strict=True)):
-        value = row[c]
-        before[q] = np.count_nonzero(row < value)
-        equal = row == value
-        if np.count_nonzero(equal) > 1:
-            before[q] += np.count_nonzero(tie[equal] < tie[c])
-    return before
-
-
-def _sort_keys(distances: NDArray[np.float32], tie: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """One integer [G] per distance whose order is that of (distance, tie order).
-
-    The bits of a float32, flipped so that they sort as integers, stand above the place
-    in the tie order. No two keys are equal, so any sort gives the same ranking.
-    """
-    bits = (distances + np.float32(0)).view(np.uint32)  # -0.0 becomes 0.0: they must tie
-    flip = (bits.view(np.int32) >> 31).view(np.uint32) | np.uint32(1 << 31)
-    return (bits ^ flip).astype(np.uint64) << np.uint64(32) | tie

@@ -7,6 +7,7 @@ import pytest
 from rnnha.data.sets import load
 from rnnha.files import DataError
 from rnnha.runs import run as runs
+from rnnha.runs.expect import expect_trainable
 from rnnha.scoring.files import score_files
 
 
@@ -72,7 +73,7 @@ def test_a_coarse_head_needs_labels_on_half_of_the_training_images(tiny, tmp_pat
         row = runs.experiments.row(slug)
         wanted = runs.Run(row, runs.profiles.profile("rendered"), benchmark, 0)
         if fits:
-            runs.expect_trainable(wanted)
+            expect_trainable(wanted)
         else:
             with pytest.raises(DataError, match=f"{count} of 64"):
-                runs.expect_trainable(wanted)
+                expect_trainable(wanted)

@@ -10,7 +10,7 @@ import pytest
 from rnnha.data.manifest import Benchmark
 from rnnha.files import DataError
 from rnnha.methods.oracle import agreement
-from rnnha.runs.folder import read_per_query, write_per_query
+from rnnha.runs.small_files import read_per_query, write_per_query
 from rnnha.scoring import protocols
 from rnnha.scoring.files import score_files
 from rnnha.scoring.protocols import by_name, score, summarise

@@ -11,8 +11,8 @@ import pytest
 
 from fake_runs import queries, write_run
 from rnnha.report.rebuild import rebuild
-from rnnha.runs.folder import write_per_query
 from rnnha.runs.results import Results, ResultsError
+from rnnha.runs.small_files import write_per_query
 from rnnha.tables import build
 from rnnha.tables import differences as compared
 from rnnha.tables.reference import accept

@@ -7,6 +7,7 @@ import pytest
 
 import fake_runs
 from rnnha.runs.results import Results, ResultsError
+from rnnha.runs.small_files import write_per_query
 from rnnha.tables import finetuned
 
 PROTOCOL = "cross-camera"
@@ -76,7 +77,7 @@ def test_several_right_images_have_no_auc(tmp_path):
         write(tmp_path, slug, seed)
         run = tmp_path / "photographs" / slug / f"seed{seed}"
         frame = fake_runs.queries({"a.jpg": (1, 0.7, 1), "b.jpg": (2, 0.5, 2)}, PROTOCOL)
-        fake_runs.write_per_query(frame, run / "per_query.csv.gz")
+        write_per_query(frame, run / "per_query.csv.gz")
     table = finetuned.build(Results(tmp_path, "photographs"))
     assert set(table["metric"]) == {"mAP", "top1"}
 

@@ -1,0 +1,62 @@
+"""What must hold before a run is begun, or taken for finished."""
+
+from typing import TYPE_CHECKING
+
+from rnnha.data.matches import Matches, expect_matches
+from rnnha.files import DataError
+
+if TYPE_CHECKING:
+    from rnnha.runs.run import Run
+
+
+def expect_same(wanted: "Run") -> None:
+    """Raise ValueError where a finished run was made with other settings or of other data."""
+    found, config = wanted.folder.config(), wanted.config()
+    # by the profile, and by what was at hand
+    decided_before = ["stage0", "takes", "pretrained"]
+    if wanted.checkpoint is None:  # nobody asked for one
+        decided_before.append("checkpoint")
+    other = [k for k in config if k not in decided_before and found.get(k) != config[k]]
+    if found["key_parts"]["data"] != wanted.benchmark.key:
+        other.append("data")
+    if "precision" not in other and found.get("precision", "float32") != wanted.precision:
+        other.append("precision")
+    if other:
+        raise ValueError(
+            f"{wanted.folder.path} holds a finished run of another {', '.join(other)}; --force "
+            "trains again in its place, RNNHA_RESULTS names another folder for results"
+        )
+
+
+def expect_trainable(wanted: "Run") -> Matches:
+    """How the set can be scored; DataError, before anything is trained, where it cannot serve."""
+    if wanted.start is not None:
+        from rnnha.methods.finetuned import expect_fitting
+
+        expect_fitting(wanted.start, wanted.row, wanted.scale, wanted.profile.name)
+    benchmark, lacking = wanted.benchmark, []
+    if benchmark.protocol != "vehicleid" and (benchmark.query.empty or benchmark.gallery.empty):
+        lacking.append("images with split query and gallery, to be scored on")
+    coarse = benchmark.train.coarse_id
+    if wanted.method.learns and coarse.empty:
+        lacking.append("images with split train")
+    elif _learns_from_few(wanted, known := int(coarse.notna().sum())):
+        lacking.append(
+            f"coarse labels: found them for {known:,} of {len(coarse):,} training images, and "
+            "networks learn from labelled images alone (fill the column coarse_id or type for half "
+            "of them at least; or empty it: identity-only then learns from all)"
+        )
+    if lacking:
+        raise DataError(f"{benchmark.root}: {wanted.row.title} needs {'; and '.join(lacking)}")
+    return expect_matches(benchmark)
+
+
+def _learns_from_few(wanted: "Run", known: int) -> bool:
+    """Whether so few coarse labels leave the row nothing, or less than half, to learn from."""
+    if 2 * known >= len(wanted.benchmark.train):
+        return False
+    return (
+        wanted.method.needs_coarse
+        or known > 0
+        and bool(wanted.method.phases(wanted.row, wanted.scale))
+    )
