@@ -20,7 +20,7 @@ from rnnha.data.subset import test_images
 from rnnha.images.cache import Images
 from rnnha.images.decode import read_mask
 from rnnha.methods.network import load_checkpoint
-from rnnha.runs import folder
+from rnnha.runs import compare, folder
 from rnnha.scoring import attention, ranking
 from rnnha.training.embedding import embed
 
@@ -111,6 +111,12 @@ def of_run(dataset: str, experiment: str, seed: int) -> Outcome:
             f"`rnnha run {row.slug} --dataset {dataset} --seed {seed}`"
         )
     return _outcome(f"{row.title}, seed {seed}", benchmark, arrays)
+
+
+@lru_cache(maxsize=4)
+def shipped(dataset: str) -> Outcome:
+    """What the shipped checkpoint makes of the test images: 20 to 40 s, the first time."""
+    return of_checkpoint(sets.load(dataset), compare.CHECKPOINT)
 
 
 def scores(dataset: str, experiment: str, seed: int) -> pd.DataFrame:

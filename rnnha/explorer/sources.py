@@ -1,0 +1,77 @@
+"""The networks that can be looked into: the shipped one, and one's own finished runs."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from torch import nn
+
+from rnnha import experiments
+from rnnha.data import sets
+from rnnha.methods.network import load_checkpoint
+from rnnha.runs import compare, folder, outcome, release
+from rnnha.runs.outcome import Outcome
+
+
+@dataclass(frozen=True)
+class Source:
+    """A network on a data set: the shipped checkpoint where slug is "", else a finished run."""
+
+    dataset: str
+    slug: str = ""
+    seed: int = 0
+
+    @property
+    def key(self) -> str:
+        return f"{self.dataset}/{self.slug}/seed{self.seed}" if self.slug else self.dataset
+
+    @property
+    def title(self) -> str:
+        if self.slug:
+            return f"{experiments.row(self.slug).title}, seed {self.seed}"
+        return f"{experiments.row(release.ROW).title}, seed {release.SEED} (shipped)"
+
+    @property
+    def trained_on(self) -> str:
+        return self.dataset if self.slug else release.DATASET
+
+    @property
+    def attends(self) -> bool:
+        """Whether it has an attention of its own, and so can be asked about another."""
+        row = experiments.row(self.slug or release.ROW)
+        return row.method == "network" and row.kind != "stage" and row.attention != "uniform"
+
+
+def every() -> list[Source]:
+    """What can be opened: the shipped network on the rendered sets, then the finished runs."""
+    shipped = [
+        Source(data_set.name)
+        for data_set in sets.SETS.values()
+        if data_set.archive and data_set.path.is_dir()
+    ]
+    runs = [
+        Source(dataset, slug, seed)
+        for dataset, found in outcome.finished().items()
+        if dataset in sets.SETS
+        for slug, seed in found
+    ]
+    return shipped + runs
+
+
+def seen(source: Source) -> Outcome:
+    """What the network made of the test images; see `outcome` for what it raises."""
+    if source.slug:
+        return outcome.of_run(source.dataset, source.slug, source.seed)
+    return outcome.shipped(source.dataset)
+
+
+@lru_cache(maxsize=8)
+def network(source: Source) -> tuple[nn.Module, int]:
+    """The network of a source that attends, in evaluation mode, and its image size.
+
+    Raises as `load_checkpoint`, and DataError for weights that have changed or are gone.
+    """
+    file = compare.CHECKPOINT
+    if source.slug:
+        file = folder.locate(source.dataset, source.slug, source.seed).whole_weights()
+    model, info = load_checkpoint(file)
+    return model, info["image_size"]
