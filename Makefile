@@ -120,7 +120,7 @@ report: $(READY) ## one static HTML report of the executed notebooks
 	@$(RNNHA) report
 
 explorer: data ## a page to play with attention maps, build/explorer.html (FLAGS="--out FILE")
-	@$(RNNHA) explorer $(FLAGS)
+	@$(SINGLE) $(RNNHA) explorer $(FLAGS)
 
 status: $(READY) ## which runs are finished, unfinished, missing or stale, and why
 	@$(RNNHA) status $(ASKED)

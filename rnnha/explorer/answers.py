@@ -1,7 +1,7 @@
 """What Python answers to the explorer's questions, as JSON.
 
-`index` says what there is to choose; `network`, `image` and `picture` are asked for as they are
-needed. A *place* is the number of a test image in its data set (the order of `outcome.test_table`).
+`index` says what there is to choose; `network`, `weights`, `image`, `picture` and `thumbnail` are
+asked for as they are needed. A *place* is the number of a test image in its data set (the order of `outcome.test_table`).
 """
 
 import base64
@@ -31,7 +31,7 @@ from rnnha.scoring.attention import mask_grid
 from rnnha.scoring.swap import distribution
 
 LISTED = 24  # nearest images of a ranking that Python made
-THUMBNAIL = 128  # pixels of the longer side, in lists
+THUMBNAIL = 112  # pixels of the longer side, in lists
 COLOURS = 33  # of the colour map, to be interpolated
 
 
@@ -48,12 +48,14 @@ def test_set(dataset: str) -> tuple[Benchmark, pd.DataFrame]:
 def index(offered: list[Source], images: dict[str, list[str]] | None = None) -> dict:
     """Data sets, networks, and the images that can be looked into, by vehicle.
 
-    images: their names by data set; None offers every test image.
+    images: their names by data set, first the one to begin with; a set that is not named offers
+    every test image.
     """
+    images = images or {}
     names = list(dict.fromkeys(source.dataset for source in offered))
     colours = mpl.colormaps["inferno"](np.linspace(0, 1, COLOURS))[:, :3]
     return {
-        "sets": {name: _set(name, images and images[name]) for name in names},
+        "sets": {name: _set(name, images.get(name)) for name in names},
         "networks": [_network(source) for source in offered],
         "epsilon": EPSILON,
         "colours": np.rint(255 * colours).astype(int).tolist(),
@@ -62,15 +64,20 @@ def index(offered: list[Source], images: dict[str, list[str]] | None = None) -> 
 
 
 def _network(source: Source) -> dict:
-    trained, on = sets.known(source.trained_on), sets.known(source.dataset)
-    other = f", another set than {on.title}" if trained != on else ""
+    other = source.trained_on != source.dataset
     return {
         "key": source.key,
         "set": source.dataset,
         "title": source.title,
-        "trained": f"trained on {trained.place}{other}",
+        "weights": source.weights,
+        "trained": f"trained on {_title(source.trained_on)}" + (", another set" if other else ""),
         "attends": source.attends,
     }
+
+
+def _title(name: str) -> str:
+    """A data set's name, never without saying that it is synthetic."""
+    return sets.known(name).place if name in sets.SETS else sets.name_of(name)
 
 
 def _set(name: str, images: list[str] | None) -> dict:
@@ -78,7 +85,7 @@ def _set(name: str, images: list[str] | None) -> dict:
     shown = table if images is None else table.loc[images]
     shown = shown.assign(place=table.index.get_indexer(shown.index))
     return {
-        "title": sets.known(name).place,
+        "title": _title(name),
         "synthetic": benchmark.synthetic,
         "protocol": _protocol(benchmark, table),
         "vehicle": table["vehicle_id"].tolist(),
@@ -86,6 +93,7 @@ def _set(name: str, images: list[str] | None) -> dict:
         "gallery": table["gallery"].astype(int).tolist(),
         "looks": table.apply(_kind, axis=1).tolist(),
         "seen": table.apply(_seen, axis=1).tolist(),
+        "start": int(shown["place"].iloc[0]),
         "vehicles": [
             [int(vehicle), _kind(rows.iloc[0]), rows["place"].tolist()]
             for vehicle, rows in shown.groupby("vehicle_id")
@@ -118,28 +126,36 @@ def _seen(row: pd.Series) -> str:
 # --- a network ----------------------------------------------------------------------------------
 
 
-@torch.no_grad()
 def network(source: Source) -> dict:
-    """The fine step's weights, and o2 of all test images that it embedded, by `places`.
+    """o2 of all test images that it embedded, by `places`.
 
-    kind "recurrent": a GRU cell's weights, gates in PyTorch's order (reset, update, new);
-    "fully-connected": ReLU(V x + c). scale: of x2, 1 but for the rows "as released".
+    scale: of x2, 1 but for the rows "as released".
     """
     found, (model, _) = sources.seen(source), sources.network(source)
-    steps = model.steps
-    if isinstance(steps, FullyConnectedSteps):
-        kind, weights = "fully-connected", {"v": steps.v2.weight, "c": steps.v2.bias}
-    else:
-        kind, weights = "recurrent", dict(steps.gru.named_parameters())
     return {
-        "kind": kind,
-        "weights": {k: pack(v.numpy(), 16 if v.ndim == 2 else 32) for k, v in weights.items()},
         "scale": _scale(model, found.maps["attention"].shape[1:]),
         "places": _places(source.dataset, found),
         "o2": pack(found.vectors["o2"], 16),
     }
 
 
+@torch.no_grad()
+def weights(source: Source) -> dict:
+    """The fine step's weights.
+
+    kind "recurrent": a GRU cell's, gates in PyTorch's order (reset, update, new);
+    "fully-connected": ReLU(v x + c).
+    """
+    steps = sources.network(source)[0].steps
+    if isinstance(steps, FullyConnectedSteps):
+        kind, named = "fully-connected", {"v": steps.v2.weight, "c": steps.v2.bias}
+    else:
+        kind, named = "recurrent", dict(steps.gru.named_parameters())
+    packed = {name: pack(v.numpy(), 16 if v.ndim == 2 else 32) for name, v in named.items()}
+    return {"kind": kind, "weights": packed}
+
+
+@torch.no_grad()
 def _scale(model: nn.Module, grid: tuple[int, int]) -> float:
     """What the network makes of a feature map that is 1 everywhere, with even weights."""
     X = torch.ones(1, model.backbone.channels, *grid)
@@ -147,6 +163,7 @@ def _scale(model: nn.Module, grid: tuple[int, int]) -> float:
 
 
 def _places(dataset: str, found: Outcome) -> list[int]:
+    """The place of each image of an outcome; a run of profile smoke has a part of the set."""
     return test_set(dataset)[1].index.get_indexer(found.images.index).tolist()
 
 
@@ -241,5 +258,5 @@ def thumbnail(dataset: str, place: int) -> str:
     """A test image, small, as a data URL."""
     small = Image.fromarray(pixels(test_set(dataset)[1]["path"].iloc[place]))
     small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
-    small.save(file := BytesIO(), "WEBP", quality=50, method=6)
+    small.save(file := BytesIO(), "WEBP", quality=45)
     return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()

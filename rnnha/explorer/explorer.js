@@ -19,7 +19,8 @@ export function render(root, index, ask) {
   const sets = chooser("Data set", (name) => {
     const same = index.networks.filter((other) => other.set === name);
     state.network = (same.find(({ title }) => title === network().title) ?? same[0]).key;
-    panels.forEach(({ panel }, i) => Object.assign(panel, { place: set().vehicles[i][2][0], map: { t: 0 } }));
+    while (panels.length > 1) panels.pop().view.node.remove();
+    Object.assign(panels[0].panel, { place: set().start, map: { t: 0 } });
     reload();
   });
   const networks = chooser("Network", (key) => {
@@ -112,5 +113,5 @@ export function render(root, index, ask) {
       room,
     ),
   );
-  add(set().vehicles[0][2][0]);
+  add(set().start);
 }

@@ -31,8 +31,7 @@ export function attended(image, map, scale) {
 }
 
 // o2 of x2 and the state before, divided by its length.
-export function fineStep(network, x2, before) {
-  const { kind, weights } = network;
+export function fineStep({ kind, weights }, x2, before) {
   return unit(
     kind === "recurrent"
       ? gru(weights, x2, before)

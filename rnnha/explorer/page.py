@@ -18,7 +18,7 @@ from rnnha.explorer.sources import Source
 from rnnha.paths import ROOT, atomic
 
 FILE = ROOT / "build" / "explorer.html"
-VEHICLES, IMAGES = 60, 3  # of each set: how many can be looked into, with how many images each
+VEHICLES, IMAGES = 60, 2  # of each set: how many can be looked into, with how many images each
 LARGEST = 15_000_000  # bytes
 FOOTER = (
     "The network was trained with its own soft maps: another map, even the true cues, is something "
@@ -44,14 +44,15 @@ def save(
     }
     pictures = _pictures(chosen)
     kept, packed, left = [], {}, []
-    size = sum(map(len, pictures.values())) + len(_bare(answers.index(offered, chosen)))
-    for source in sorted(offered, key=lambda s: (bool(s.slug), not s.attends)):
+    empty = {"index": answers.index(offered, chosen), "answers": {}, "pictures": pictures}
+    size = len(page(empty).encode())
+    for source in sorted(offered, key=lambda s: (bool(s.slug), not s.attends, s.seed)):
         try:
             new = {"|".join(map(str, q)): a for q, a in _packed(source, chosen[source.dataset])}
         except (KeyError, ValueError) as error:
             left.append(f"{source.title} on {source.dataset}: {error.args[0]}")
             continue
-        more = sum(len(key) + len(text) + 8 for key, text in new.items())
+        more = sum(len(key) + len(text) + 8 for key, text in new.items() if key not in packed)
         if size + more > largest:
             left.append(
                 f"{source.title} on {source.dataset}: no room "
@@ -105,6 +106,7 @@ def _packed(source: Source, names: list[str]) -> Iterator[tuple[tuple, str]]:
     """Questions about a network, and their answers as text."""
     if source.attends:
         yield ("network", source.key), _zipped(answers.network(source))
+        yield ("weights", source.weights), _zipped(answers.weights(source))
     for place in answers.test_set(source.dataset)[1].index.get_indexer(names):
         question = "image", source.key, place
         yield question, _zipped(answers.image(source, int(place)))

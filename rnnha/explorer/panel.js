@@ -21,7 +21,7 @@ export function makePanel({ index, store, state }, panel) {
   const clear = element(
     "button",
     { type: "button", onclick: () => use({ weights: new Array(size()).fill(0) }) },
-    "clear to paint",
+    "clear, to paint",
   );
   const attention = element(
     "div",
@@ -65,25 +65,26 @@ export function makePanel({ index, store, state }, panel) {
   function open(place) {
     panel.place = place;
     if (panel.map.weights) panel.map = { t: 0 };
-    return load();
+    load();
   }
 
   // Ask for what is to be shown, then show it; of several calls the last one is shown.
   async function load() {
     turn += 1;
     const mine = turn;
-    const { key, set: name, attends } = network();
+    const { key, set: name, attends, weights } = network();
     node.setAttribute("aria-busy", "true");
     choices();
     try {
-      const [image, picture, fine] = await Promise.all([
+      const [image, picture, gallery, step] = await Promise.all([
         store.image(key, panel.place),
         store.picture(name, panel.place),
         attends ? store.network(key) : null,
+        attends ? store.weights(weights) : null,
       ]);
       if (mine !== turn) return;
       const grid = image.grid ?? [1, 1];
-      shown = { image, picture, fine, grid, place: panel.place };
+      shown = { image, picture, gallery, step, grid, place: panel.place };
       ownFound = attends ? found(image.own) : null;
       if (panel.map.weights && panel.map.weights.length !== size()) panel.map = { t: 0 };
       problem.hidden = true;
@@ -128,9 +129,9 @@ export function makePanel({ index, store, state }, panel) {
   }
 
   function found(map) {
-    const { image, fine, place } = shown;
-    const x2 = attended(image, Array.from(map), fine.scale);
-    return rank(fineStep(fine, x2, image.before), place, fine, set());
+    const { image, gallery, step, place } = shown;
+    const x2 = attended(image, Array.from(map), gallery.scale);
+    return rank(fineStep(step, x2, image.before), place, gallery, set());
   }
 
   function ranking(map) {

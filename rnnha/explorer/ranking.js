@@ -1,15 +1,16 @@
 // Whom a query finds, as the protocol ranks: rnnha.runs.outcome.Outcome.nearest is the definition.
 
 // Places of the gallery, nearest first, with their distances; without the image itself and its
-// vehicle in its own camera, which is junk. set: what the index says of a data set.
-export function rank(query, place, network, set) {
+// vehicle in its own camera, which is junk. gallery: o2 of its images, by their places; set: what
+// the index says of the data set.
+export function rank(query, place, gallery, set) {
   const found = [];
   const width = query.length;
-  network.places.forEach((other, row) => {
+  gallery.places.forEach((other, row) => {
     if (!set.gallery[other] || other === place || isJunk(set, place, other)) return;
     let sum = 0;
     for (let i = 0, start = row * width; i < width; i++) {
-      const difference = query[i] - network.o2[start + i];
+      const difference = query[i] - gallery.o2[start + i];
       sum += difference * difference;
     }
     found.push({ place: other, distance: Math.sqrt(sum) });

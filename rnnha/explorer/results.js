@@ -8,7 +8,7 @@ const calm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches
 export function makeResults(store) {
   const score = element("p", { class: "score" });
   const strip = element("div", { class: "strip" });
-  const list = element("ol", { class: "found", tabindex: 0, "aria-label": "nearest gallery images" });
+  const list = element("ol", { class: "found", "aria-label": "nearest gallery images" });
   const spoken = element("p", { class: "spoken", role: "status" });
   const items = new Map(); // by place: cards stay, and move
   let speaking;
@@ -20,11 +20,11 @@ export function makeResults(store) {
       const picture = element("img", { alt: "", width: 128, height: 96 });
       store.thumbnail(setName, place).then((url) => (picture.src = url), () => {});
       const kind = right ? "right" : set.looks[query] === set.looks[place] ? "alike" : "wrong";
-      const says = { right: "same vehicle", alike: "a look-alike", wrong: "another vehicle" }[kind];
+      const says = { right: "same", alike: "look-alike", wrong: "other" }[kind];
       const line = element("span", { class: "line" });
       const node = element(
         "li",
-        { class: right ? "right" : "wrong" },
+        { class: right ? "right" : "wrong", "data-place": place },
         picture,
         line,
         element("span", { class: "says" }, `${right ? "✓" : "✗"} ${says}`),
@@ -65,12 +65,12 @@ export function makeResults(store) {
       const [now, then] = [averagePrecision(right), averagePrecision(own)];
       const points = (value) => (100 * value).toFixed(1);
       const gained = Math.round(1000 * (now - then)) / 10;
-      const sign = gained > 0 ? "+" : gained < 0 ? "−" : "±";
+      const sign = gained > 0 ? "+" : "−";
       score.replaceChildren(
         element("span", {}, "AP of this query"),
         element("strong", {}, points(now)),
         element("span", {}, before ? `own attention ${points(then)}` : ""),
-        element("span", { class: "gain" }, before ? `${sign}${Math.abs(gained).toFixed(1)}` : ""),
+        element("span", { class: "gain" }, before && gained ? `${sign}${Math.abs(gained).toFixed(1)}` : ""),
       );
       strip.replaceChildren(...ranksStrip(right, before ? own : null, set));
       fill(setName, set, query, found, before);

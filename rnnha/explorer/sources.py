@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 from torch import nn
 
-from rnnha import experiments
+from rnnha import experiments, paths
 from rnnha.data import sets
 from rnnha.methods.network import load_checkpoint
 from rnnha.runs import compare, folder, outcome, release
@@ -25,6 +26,11 @@ class Source:
         return f"{self.dataset}/{self.slug}/seed{self.seed}" if self.slug else self.dataset
 
     @property
+    def weights(self) -> str:
+        """What names its weights: the shipped network is the same on every set."""
+        return self.key if self.slug else "shipped"
+
+    @property
     def title(self) -> str:
         if self.slug:
             return f"{experiments.row(self.slug).title}, seed {self.seed}"
@@ -33,6 +39,11 @@ class Source:
     @property
     def trained_on(self) -> str:
         return self.dataset if self.slug else release.DATASET
+
+    @property
+    def room(self) -> Path:
+        """Where the scores of the run that it is, or was, are kept: one's own or the reference."""
+        return folder.own() if self.slug else paths.REFERENCE
 
     @property
     def attends(self) -> bool:
@@ -55,6 +66,19 @@ def every() -> list[Source]:
         for slug, seed in found
     ]
     return shipped + runs
+
+
+def find(dataset: str, experiment: str, seed: int) -> Source:
+    """A finished run, or the shipped network where it is the one that is asked for.
+
+    Raises as `outcome.of_run` where neither is there.
+    """
+    source = Source(dataset, experiment, seed)
+    released = Source(release.DATASET, release.ROW, release.SEED)
+    if source == released and source not in every():
+        return Source(dataset)
+    outcome.of_run(dataset, experiment, seed)
+    return source
 
 
 def seen(source: Source) -> Outcome:

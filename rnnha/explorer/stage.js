@@ -10,7 +10,8 @@ const MOST = 4;
 export function makeStage({ read, paint, weightOf, mayPaint }) {
   const canvas = element("canvas", { "aria-hidden": "true" });
   const grid = element("div", { class: "grid", role: "grid" });
-  const node = element("div", { class: "stage" }, canvas, grid);
+  const stage = element("div", { class: "stage" }, canvas, grid);
+  const node = element("div", { class: "frame" }, stage);
   let [rows, columns] = [0, 0];
   let current = 0;
   let brush = null; // the weight that a stroke sets
@@ -118,7 +119,7 @@ export function makeStage({ read, paint, weightOf, mayPaint }) {
     // labels: what each cell is called. what: see draw.
     show(what, name, labels) {
       last = what;
-      node.style.aspectRatio = `${what.image.naturalWidth} / ${what.image.naturalHeight}`;
+      stage.style.setProperty("--ratio", what.image.naturalWidth / what.image.naturalHeight);
       build(what.size);
       grid.setAttribute("aria-label", name);
       cells().forEach((cell, i) => {

@@ -20,6 +20,7 @@ export function makeStore(ask) {
 
   return {
     network: (key) => once(["network", key], opened),
+    weights: (key) => once(["weights", key], opened),
     image: (key, place) => once(["image", key, place], opened),
     picture: (set, place) => once(["picture", set, place], picture),
     thumbnail: (set, place) => once(["thumbnail", set, place], (url) => url),

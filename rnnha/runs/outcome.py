@@ -1,7 +1,7 @@
 """What a trained network made of the test images of a data set: embeddings and maps, by name.
 
 It comes from the `embeddings.npz` of a finished run, or is computed from a checkpoint. Notebooks
-and the explorer look at this and nothing else.
+and figures look at this and nothing else.
 """
 
 from dataclasses import dataclass
@@ -119,12 +119,12 @@ def shipped(dataset: str) -> Outcome:
     return of_checkpoint(sets.load(dataset), compare.CHECKPOINT)
 
 
-def scores(dataset: str, experiment: str, seed: int) -> pd.DataFrame:
-    """How the maps of a finished run scored, see `attention.analyse`.
+def scores(dataset: str, experiment: str, seed: int, source: Path | None = None) -> pd.DataFrame:
+    """How the maps of a finished run scored, see `attention.analyse`; of one's own, or a source's.
 
     Raises FileNotFoundError for a run whose maps were not scored.
     """
-    run = folder.locate(sets.name_of(dataset), experiment, seed)
+    run = folder.locate(sets.name_of(dataset), experiment, seed, source)
     if (found := run.attention()) is None:
         raise FileNotFoundError(
             f"{run.path}: no scores of maps; maps are scored for rows with attention, on rendered "
