@@ -1,10 +1,12 @@
 // Elements of the page, and the controls that it has more than once.
 
+// A notebook may hold this module several times.
+const own = Math.random().toString(36).slice(2);
 let made = 0;
 
 export function newId() {
   made += 1;
-  return `rnnha-${made}`;
+  return `rnnha-${own}-${made}`;
 }
 
 // element("p", { class: "note", onclick: act }, "text", child): attributes and listeners by name.
@@ -21,9 +23,10 @@ export function element(tag, attributes = {}, ...children) {
 
 // A labelled list to choose from. options: [value, text].
 export function chooser(label, onchange) {
-  const list = element("select", { onchange: () => onchange(list.value) });
+  const id = newId();
+  const list = element("select", { id, onchange: () => onchange(list.value) });
   return {
-    node: element("label", { class: "field" }, element("span", {}, label), list),
+    node: element("div", { class: "field" }, element("label", { for: id }, label), list),
     show(options, chosen) {
       const text = JSON.stringify(options);
       if (list.dataset.options !== text) {
@@ -57,14 +60,16 @@ export function segments(label, options, onchange) {
 }
 
 export function slider(label, settings, oninput) {
+  const id = newId();
   const input = element("input", {
+    id,
     type: "range",
     ...settings,
     oninput: () => oninput(Number(input.value)),
   });
   return {
     input,
-    node: element("label", { class: "field slider" }, element("span", {}, label), input),
+    node: element("div", { class: "field" }, element("label", { for: id }, label), input),
     show(value, text) {
       input.value = value;
       input.setAttribute("aria-valuetext", text);

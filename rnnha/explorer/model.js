@@ -58,6 +58,10 @@ function linear(matrix, bias, x) {
   });
 }
 
+export function softplus(value) {
+  return Math.max(0, value) + Math.log1p(Math.exp(-Math.abs(value)));
+}
+
 function sigmoid(value) {
   return 1 / (1 + Math.exp(-value));
 }

@@ -1,6 +1,6 @@
 // One vehicle: its picture and maps, the attention that is used, and whom it finds.
 import { chooser, element, newId, percent, slider } from "./controls.js";
-import { attended, blend, fineStep, painted, uniform } from "./model.js";
+import { attended, blend, fineStep, painted, softplus, uniform } from "./model.js";
 import { rank, rightRanks } from "./ranking.js";
 import { makeResults } from "./results.js";
 import { makeStage } from "./stage.js";
@@ -31,7 +31,10 @@ export function makePanel({ index, store, state }, panel) {
     element("div", { class: "brush" }, note, clear),
   );
   const stage = makeStage({
-    read: (cell) => (readout.textContent = cell === null ? hint() : reading(cell)),
+    read: (cell) => {
+      pointed = cell;
+      readout.replaceChildren(...reading());
+    },
     paint,
     weightOf: (cell) => panel.map.weights?.[cell] ?? 0,
     mayPaint: () => Boolean(shown?.image.own),
@@ -40,11 +43,19 @@ export function makePanel({ index, store, state }, panel) {
   const node = element(
     "section",
     { class: "panel" },
-    element("div", { class: "look" }, vehicles.node, images, stage.node, readout, attention),
+    element(
+      "div",
+      { class: "look" },
+      element("div", { class: "which" }, vehicles.node, images),
+      stage.node,
+      readout,
+      attention,
+    ),
     element("div", { class: "find" }, problem, results.node),
   );
   let shown = null; // what the answers were for what is on the screen
   let turn = 0;
+  let pointed = null; // the cell to read
   let ownFound = null;
 
   const network = () => index.networks.find(({ key }) => key === state.network);
@@ -173,7 +184,7 @@ export function makePanel({ index, store, state }, panel) {
     );
     attention.hidden = !map;
     if (map) showMix();
-    readout.textContent = hint();
+    readout.replaceChildren(...reading());
     results.show({ setName: network().set, set: set(), query: place, ...ranking(map) });
     node.dataset.milliseconds = (performance.now() - began).toFixed(1);
   }
@@ -202,30 +213,33 @@ export function makePanel({ index, store, state }, panel) {
         : `${text[0].toUpperCase()}${text.slice(1)}. ${mask && !cues ? "No cue is visible here. " : ""}Click cells to paint your own.`;
   }
 
+  function where(cell) {
+    const [row, column] = [Math.floor(cell / shown.grid[1]), cell % shown.grid[1]];
+    return `row ${row + 1}, column ${column + 1}`;
+  }
+
   function label(cell) {
-    const [row, column] = [Math.floor(cell / shown.grid[1]) + 1, (cell % shown.grid[1]) + 1];
-    const where = `row ${row}, column ${column}`;
     const { map, image } = shown;
-    if (map) return `${where}: weight ${percent(map[cell])}, score ${image.scores[cell].toFixed(2)}`;
-    return image.gradcam ? `${where}: Grad-CAM ${image.gradcam[cell].toFixed(3)}` : where;
+    if (map) return `${where(cell)}: weight ${percent(map[cell])}, score ${image.scores[cell].toFixed(2)}`;
+    return image.gradcam ? `${where(cell)}: Grad-CAM ${image.gradcam[cell].toFixed(3)}` : where(cell);
   }
 
-  function reading(cell) {
-    if (!shown) return "";
+  // Two lines about the cell that is pointed at.
+  function reading() {
+    if (!shown) return [];
     const { map, image } = shown;
-    if (!map) return label(cell);
-    const positive = (score) => Math.log1p(Math.exp(-Math.abs(score))) + Math.max(0, score) + index.epsilon;
-    const total = image.scores.reduce((sum, score) => sum + positive(score), 0);
-    const score = image.scores[cell];
-    const own = `score ⟨u, X⟩ = ${score.toFixed(2)}, own weight (softplus(${score.toFixed(2)}) + ${index.epsilon}) / ${total.toFixed(1)} = ${percent(image.own[cell])}`;
-    const [row, column] = [Math.floor(cell / shown.grid[1]) + 1, (cell % shown.grid[1]) + 1];
-    return `Row ${row}, column ${column}: ${own}; used ${percent(map[cell])} (even is ${percent(1 / map.length)})`;
-  }
-
-  function hint() {
-    return shown?.image.own
-      ? "Point at a cell, or go there by the arrow keys, to read its score and weight; click, Enter, + and − paint."
-      : "This network has no attention of its own: its ranking is fixed.";
+    const lines = (...texts) => texts.map((text) => element("span", {}, text));
+    if (!image.own) return lines("This network has no attention of its own: its ranking is fixed.");
+    if (pointed === null)
+      return lines("Point at a cell, or go there by the arrow keys, to read it.", "Click, Enter, + and − paint.");
+    const positive = Array.from(image.scores, (score) => softplus(score) + index.epsilon);
+    const total = positive.reduce((sum, value) => sum + value, 0);
+    const score = image.scores[pointed].toFixed(2);
+    const own = percent(image.own[pointed]);
+    return lines(
+      `${where(pointed)}: weight ${percent(map[pointed])}; its own is ${own}, even ${percent(1 / map.length)}`,
+      `score ⟨u, X⟩ = ${score}; (softplus(${score}) + ${index.epsilon}) / ${total.toFixed(1)} = ${own}`,
+    );
   }
 
   return { node, load, update };

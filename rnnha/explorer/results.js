@@ -40,7 +40,7 @@ export function makeResults(store) {
     const nodes = found.slice(0, SHOWN).map(({ place, distance }, i) => {
       const { node, line } = card(setName, set, place, query);
       const rank = element("b", {}, `${i + 1}`);
-      const distanceText = element("span", {}, `d ${distance.toFixed(3)}`);
+      const distanceText = element("span", {}, `d ${distance.toFixed(2)}`);
       line.replaceChildren(rank, distanceText, change(before?.get(place), i + 1));
       return node;
     });
