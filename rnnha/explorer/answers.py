@@ -1,7 +1,8 @@
 """What Python answers to the explorer's questions, as JSON.
 
 `index` says what there is to choose; `network`, `weights`, `image`, `picture` and `thumbnail` are
-asked for as they are needed. A *place* is the number of a test image in its data set (the order of `outcome.test_table`).
+asked for as they are needed. A *place* is the number of a test image in its data set, in the order
+of `outcome.test_table`.
 """
 
 import base64

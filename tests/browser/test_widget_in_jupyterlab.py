@@ -1,6 +1,5 @@
 """The explorer as a widget in a JupyterLab that was started for it, moved by keyboard."""
 
-import json
 import os
 import socket
 import subprocess
@@ -86,8 +85,10 @@ def test_the_widget_is_played_by_keyboard(lab, browser, keep, capsys):
     page.locator(".rnnha-explorer .found li").first.wait_for()
     keep(page, "widget", full=False)
 
+    listed = "[...document.querySelectorAll('.found li')].map(n => +n.dataset.place)"
+
     def places():
-        return page.locator(".found li").evaluate_all("all => all.map(n => +n.dataset.place)")
+        return page.evaluate(listed)
 
     with small():
         seen = sources.seen(Source(VERI))
@@ -116,8 +117,7 @@ def test_the_widget_is_played_by_keyboard(lab, browser, keep, capsys):
     began = time.perf_counter()
     page.locator(".images input").nth(3).press("Space")
     page.wait_for_selector(".panel:not([aria-busy])")
-    page.wait_for_function(f"JSON.stringify({json.dumps(own)}) !== JSON.stringify("
-                           "[...document.querySelectorAll('.found li')].map(n => +n.dataset.place))")
+    page.wait_for_function(f"JSON.stringify({own}) !== JSON.stringify({listed})")
     asked = 1000 * (time.perf_counter() - began)
     keep(page, "widget-played", full=False)
     with capsys.disabled():

@@ -76,7 +76,8 @@ def test_a_new_map_gives_the_networks_o2_up_to_rounding(seen, weights):
         name = seen.images.index[place]
         np.testing.assert_allclose(unpack(answer["own"]), seen.views(name)["attention"], atol=1e-6)
         for kind, attention in maps(answer).items():
-            off = np.linalg.norm(fine_step(weights, answer, attention) - truth(seen, name, attention))
+            found = fine_step(weights, answer, attention)
+            off = np.linalg.norm(found - truth(seen, name, attention))
             assert off < (2e-4 if kind == "own" else 2e-2), (name, kind, off)
 
 
