@@ -86,6 +86,7 @@ def _set(name: str, images: list[str] | None) -> dict:
     shown = table if images is None else table.loc[images]
     shown = shown.assign(place=table.index.get_indexer(shown.index))
     return {
+        "name": sets.title(sets.name_of(name)),
         "title": _title(name),
         "synthetic": benchmark.synthetic,
         "protocol": _protocol(benchmark, table),

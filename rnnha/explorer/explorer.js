@@ -51,7 +51,7 @@ export function render(root, index, ask) {
   }
 
   function show() {
-    const names = Object.entries(index.sets).map(([name, { title }]) => [name, title]);
+    const names = Object.entries(index.sets).map(([key, { name }]) => [key, name]);
     sets.show(names, network().set);
     const here = index.networks.filter((other) => other.set === network().set);
     networks.show(here.map(({ key, title }) => [key, title]), state.network);

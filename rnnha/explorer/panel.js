@@ -151,11 +151,12 @@ export function makePanel({ index, store, state }, panel) {
       const now = found(map);
       const before = new Map(ownFound.map((item, i) => [item.place, i + 1]));
       const own = rightRanks(ownFound, place, set());
-      return { found: now, right: rightRanks(now, place, set()), own, before };
+      return { by: "o2", found: now, right: rightRanks(now, place, set()), own, before };
     }
-    const fixed = image.rankings[state.by] ?? image.rankings.o2;
+    const by = state.by in image.rankings ? state.by : "o2";
+    const fixed = image.rankings[by];
     const list = fixed.places.map((other, i) => ({ place: other, distance: fixed.distances[i] }));
-    return { found: list, right: fixed.right, own: fixed.right, before: null };
+    return { by, found: list, right: fixed.right, own: fixed.right, before: null };
   }
 
   // --- what is on the screen ---
@@ -194,11 +195,11 @@ export function makePanel({ index, store, state }, panel) {
     const { t, weights } = panel.map;
     const at = weights ? 0 : cues ? t : Math.min(0, t);
     const share = Math.round(100 * Math.abs(at));
+    const end = at < 0 ? "uniform" : "true cues";
+    const between = { 0: "the network's own", 100: end };
     const text = weights
       ? "painted"
-      : at === 0
-        ? "the network's own"
-        : `${share} % ${at < 0 ? "uniform" : "true cues"}, ${100 - share} % its own`;
+      : (between[share] ?? `${share} % ${end}, ${100 - share} % its own`);
     mix.show(Math.round(100 * at), text);
     mix.input.max = cues ? 100 : 0;
     node.classList.toggle("no-cues", !cues);

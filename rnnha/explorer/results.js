@@ -59,15 +59,15 @@ export function makeResults(store) {
 
   return {
     node: element("div", { class: "results" }, score, strip, list, spoken),
-    // found: places, nearest first, at least those shown. right: ranks of the right images.
+    // by: the state that is compared. found: places, nearest first, at least those shown. right: ranks of the right images.
     // own: the same ranks with the network's own attention. before: rank there by place, or null.
-    show({ setName, set, query, found, right, own, before }) {
+    show({ setName, set, query, by, found, right, own, before }) {
       const [now, then] = [averagePrecision(right), averagePrecision(own)];
       const points = (value) => (100 * value).toFixed(1);
       const gained = Math.round(1000 * (now - then)) / 10;
       const sign = gained > 0 ? "+" : "−";
       score.replaceChildren(
-        element("span", {}, "AP of this query"),
+        element("span", {}, `AP of this query by ${by}`),
         element("strong", {}, points(now)),
         element("span", {}, before ? `own attention ${points(then)}` : ""),
         element("span", { class: "gain" }, before && gained ? `${sign}${Math.abs(gained).toFixed(1)}` : ""),

@@ -52,18 +52,25 @@ class Source:
         return row.method == "network" and row.kind != "stage" and row.attention != "uniform"
 
 
+RELEASED = Source(release.DATASET, release.ROW, release.SEED)  # what the shipped network was
+
+
 def every() -> list[Source]:
-    """What can be opened: the shipped network on the rendered sets, then the finished runs."""
-    shipped = [
-        Source(data_set.name)
-        for data_set in sets.SETS.values()
-        if data_set.archive and data_set.path.is_dir()
-    ]
+    """What can be opened: the shipped network on the rendered sets, then the finished runs.
+
+    Where the run that the shipped network comes from is finished, that run stands for it.
+    """
     runs = [
         Source(dataset, slug, seed)
         for dataset, found in outcome.finished().items()
         if dataset in sets.SETS
         for slug, seed in found
+    ]
+    shipped = [
+        Source(data_set.name)
+        for data_set in sets.SETS.values()
+        if data_set.archive and data_set.path.is_dir()
+        if data_set.name != RELEASED.dataset or RELEASED not in runs
     ]
     return shipped + runs
 
@@ -74,8 +81,7 @@ def find(dataset: str, experiment: str, seed: int) -> Source:
     Raises as `outcome.of_run` where neither is there.
     """
     source = Source(dataset, experiment, seed)
-    released = Source(release.DATASET, release.ROW, release.SEED)
-    if source == released and source not in every():
+    if source == RELEASED and source not in every():
         return Source(dataset)
     outcome.of_run(dataset, experiment, seed)
     return source

@@ -13,7 +13,7 @@ from rnnha.explorer.sources import Source
 from rnnha.images.batches import normalise
 from rnnha.images.cache import Images
 from rnnha.scoring.ranking import unit
-from small_explorer import VEHICLEID, VERI, small
+from small_explorer import VEHICLEID, VERI, small, write_run
 
 BEAMER = {"width": 1920, "height": 1080}
 
@@ -21,7 +21,9 @@ BEAMER = {"width": 1920, "height": 1080}
 @pytest.fixture(scope="module")
 def made(rendered, tmp_path_factory):
     """The page of a few vehicles, and what the network made of those of Rendered-VeRi."""
-    with small():
+    with small(tmp_path_factory.mktemp("results")):
+        for slug in ("fc-ha", "identity-only"):
+            write_run(slug)
         file = tmp_path_factory.mktemp("explorer") / "explorer.html"
         assert explorer.save(file, vehicles=6, images=2) == []
         yield file, {name: sources.seen(Source(name)) for name in (VERI, VEHICLEID)}
@@ -67,10 +69,10 @@ def equal(found, wanted):
     np.testing.assert_allclose(found[1], wanted[1], atol=0.011)
 
 
-def nearest_with(seen, place, attention):
+def nearest_with(seen, place, attention, source=None):
     """Whom the image finds with another map, by the network itself."""
     name = seen.images.index[place]
-    model, size = sources.network(Source(seen.benchmark.name))
+    model, size = sources.network(source or Source(seen.benchmark.name))
     image = normalise(Images([seen.images["path"].iloc[place]], size).stack([0]))
     with torch.no_grad():
         o2 = model(image, attention=torch.tensor(attention[None], dtype=torch.float32)).o2
@@ -135,7 +137,7 @@ def test_blending_computes_o2_anew(opened, made):
     page.keyboard.press("Home")
     even = np.full_like(own, 1 / own.size)
     equal(shown(page), expected(nearest_with(seen, place, even), seen))
-    assert slider.get_attribute("aria-valuetext") == "100 % uniform, 0 % its own"
+    assert slider.get_attribute("aria-valuetext") == "uniform"
     assert shown(page) != before
     for _ in range(50):
         page.keyboard.press("ArrowRight")
@@ -252,6 +254,29 @@ def test_layers_are_drawn_at_the_screens_pixels(opened, made, keep):
     assert (pixels() != kinds["attention"]).any()
     page.get_by_label("Overlay").fill("0")
     np.testing.assert_array_equal(pixels(), kinds["image"])
+
+
+def test_other_rows_are_offered_with_what_they_have(opened):
+    page = opened()
+    rows = page.get_by_label("Network")
+    rows.select_option(label="FC-HA (w/o RNN), seed 0")
+    page.wait_for_selector(".panel:not([aria-busy])")
+    source = Source(VERI, "fc-ha")
+    seen, place = sources.seen(source), place_of(page)
+    own = seen.maps["attention"][place]
+    equal(shown(page), expected(seen.nearest(seen.images.index[place], len(seen.images)), seen))
+    one = np.zeros_like(own)
+    one.flat[0] = 1
+    page.locator("[data-cell='0']").click()
+    equal(shown(page), expected(nearest_with(seen, place, one, source), seen))
+
+    rows.select_option(label="identity only, as long, seed 0")
+    page.wait_for_selector(".panel:not([aria-busy])")
+    seen = sources.seen(Source(VERI, "identity-only"))
+    equal(shown(page), expected(seen.nearest(seen.images.index[place], len(seen.images)), seen))
+    assert page.locator("input[value=attention]").is_disabled()
+    assert page.get_by_role("button", name="uniform").is_hidden()
+    assert "no attention of its own" in page.locator(".readout").inner_text()
 
 
 def test_two_vehicles_stand_side_by_side(opened, made):

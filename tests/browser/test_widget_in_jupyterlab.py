@@ -16,8 +16,9 @@ from rnnha.paths import ROOT
 from small_explorer import VERI, small
 
 CODE = """\
+from pathlib import Path
 from small_explorer import small
-few = small()
+few = small(Path("no-runs"))
 few.__enter__()
 from rnnha.explorer.widget import Explorer
 Explorer()"""
@@ -75,7 +76,7 @@ def wait_for(address: str, server: subprocess.Popen, log) -> None:
     pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-3000:]}")
 
 
-def test_the_widget_is_played_by_keyboard(lab, browser, keep, capsys):
+def test_the_widget_is_played_by_keyboard(lab, browser, keep, capsys, tmp_path):
     context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     page = context.new_page()
     page.set_default_timeout(60_000)
@@ -90,7 +91,7 @@ def test_the_widget_is_played_by_keyboard(lab, browser, keep, capsys):
     def places():
         return page.evaluate(listed)
 
-    with small():
+    with small(tmp_path):
         seen = sources.seen(Source(VERI))
         start = answers.index([Source(VERI)])["sets"][VERI]["start"]
         ranked = seen.nearest(seen.images.index[start], 12)

@@ -21,8 +21,8 @@ HERE = Source(VERI)
 
 
 @pytest.fixture(scope="module")
-def seen(rendered):
-    with small():
+def seen(rendered, tmp_path_factory):
+    with small(tmp_path_factory.mktemp("no-runs")):
         yield sources.seen(HERE)
 
 
