@@ -38,7 +38,7 @@ ifeq ($(origin PLAN),command line)
 $(foreach name,TRAIN TABLES CHAPTERS REPORT,$(eval $(name) :=))
 include $(PLAN)
 endif
-.PHONY: help setup data reproduce smoke tables notebooks status attention accept lab test lint bench faults audit study report \
+.PHONY: help setup data reproduce smoke tables notebooks explorer status attention accept lab test lint bench faults audit study report \
         clean strip lock everything the-tables the-report $(TRAIN:%=run/%) $(CHAPTERS:%=chapter/%)
 
 help: ## show this list
@@ -118,6 +118,9 @@ notebooks: data ## execute the notebooks over the finished runs
 
 report: $(READY) ## one static HTML report of the executed notebooks
 	@$(RNNHA) report
+
+explorer: data ## a page to play with attention maps, build/explorer.html (FLAGS="--out FILE")
+	@$(SINGLE) $(RNNHA) explorer $(FLAGS)
 
 status: $(READY) ## which runs are finished, unfinished, missing or stale, and why
 	@$(RNNHA) status $(ASKED)

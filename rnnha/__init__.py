@@ -66,7 +66,7 @@ def score(seen: "Outcome") -> "pd.DataFrame":
 
 def attention(seen: "Outcome", image: str) -> "Figure":
     """One test image, its maps and the nearest images of the gallery; `image` is a file's name."""
-    from rnnha.figures.explorer import closely
+    from rnnha.figures.of_outcome import closely
 
     return closely(seen, image)
 

@@ -238,6 +238,13 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", type=Path, help="folder for rank.png and rank.html, with the maps")
 
     sub = command(
+        "explorer",
+        "Write a page to play with attention maps, which opens without a network.",
+        "rnnha explorer --out build/explorer.html",
+    )
+    sub.add_argument("--out", type=Path, help="the file to write (build/explorer.html)")
+
+    sub = command(
         "weights",
         "Convert a backbone's ImageNet weights for this project.",
         "rnnha weights import VGG_CNN_M_1024.caffemodel",

@@ -164,6 +164,15 @@ def rank(options: Namespace) -> None:
             print(path)
 
 
+def explorer(options: Namespace) -> None:
+    from rnnha.explorer.page import FILE, save
+
+    file = options.out or FILE
+    for sentence in save(file):
+        print(f"left out: {sentence}")
+    print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
+
+
 def weights(options: Namespace) -> None:
     from rnnha.models.pretrained.weights import import_weights
 

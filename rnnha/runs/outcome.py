@@ -1,7 +1,7 @@
 """What a trained network made of the test images of a data set: embeddings and maps, by name.
 
 It comes from the `embeddings.npz` of a finished run, or is computed from a checkpoint. Notebooks
-and the explorer look at this and nothing else.
+and figures look at this and nothing else.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from rnnha.data.subset import test_images
 from rnnha.images.cache import Images
 from rnnha.images.decode import read_mask
 from rnnha.methods.network import load_checkpoint
-from rnnha.runs import folder
+from rnnha.runs import compare, folder
 from rnnha.scoring import cams, ranking
 from rnnha.training.embedding import embed
 
@@ -113,12 +113,18 @@ def of_run(dataset: str, experiment: str, seed: int) -> Outcome:
     return _outcome(f"{row.title}, seed {seed}", benchmark, arrays)
 
 
-def scores(dataset: str, experiment: str, seed: int) -> pd.DataFrame:
-    """How the maps of a finished run scored, see `attention.analyse`.
+@lru_cache(maxsize=4)
+def shipped(dataset: str) -> Outcome:
+    """What the shipped checkpoint makes of the test images: 20 to 40 s, the first time."""
+    return of_checkpoint(sets.load(dataset), compare.CHECKPOINT)
+
+
+def scores(dataset: str, experiment: str, seed: int, source: Path | None = None) -> pd.DataFrame:
+    """How the maps of a finished run scored, see `attention.analyse`; of one's own, or a source's.
 
     Raises FileNotFoundError for a run whose maps were not scored.
     """
-    run = folder.locate(sets.name_of(dataset), experiment, seed)
+    run = folder.locate(sets.name_of(dataset), experiment, seed, source)
     if (found := run.attention()) is None:
         raise FileNotFoundError(
             f"{run.path}: no scores of maps; maps are scored for rows with attention, on rendered "

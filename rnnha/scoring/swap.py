@@ -40,12 +40,12 @@ def replacements(own: np.ndarray, cues: np.ndarray | None, seed: int) -> dict[st
     maps = {
         "uniform": np.full_like(own, 1 / (h * w)),
         "another image": own[donor],
-        "inverse": _distribution(own.max((1, 2), keepdims=True) - own),
+        "inverse": distribution(own.max((1, 2), keepdims=True) - own),
     }
-    return maps if cues is None else maps | {"cues": _distribution(cues)}
+    return maps if cues is None else maps | {"cues": distribution(cues)}
 
 
-def _distribution(grid: np.ndarray) -> np.ndarray:
+def distribution(grid: np.ndarray) -> np.ndarray:
     """Each image's cells divided by their sum; uniform where all are zero. float32 [N, h, w]."""
     total = grid.sum((1, 2), keepdims=True)
     uniform = np.full_like(grid, 1 / grid[0].size)

@@ -344,7 +344,7 @@ def test_the_report_opens_without_a_network(write, tmp_path):
         "base64.b64decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8A"
         "AQUBAScY42YAAAAASUVORK5CYII='), format='png'))"
     )
-    widget = "import ipywidgets; ipywidgets.IntSlider()"
+    widget = "import anywidget; anywidget.AnyWidget()"
     path = write(
         picture,
         widget,

@@ -1,4 +1,4 @@
-"""The explorer on a very small run: what it shows, whom it finds, how the widgets hang together."""
+"""A very small run, looked into: what its figures show, and whom it finds."""
 
 import shutil
 from dataclasses import replace
@@ -9,7 +9,7 @@ from PIL import Image
 
 from masked_set import CAMERAS, VEHICLES, tiny_veri
 from rnnha import paths
-from rnnha.figures import explorer, maps
+from rnnha.figures import maps, of_outcome
 from rnnha.runs import outcome
 from rnnha.runs.folder import locate
 
@@ -78,9 +78,9 @@ def test_maps_belong_to_the_image_of_their_name(run):
 
 def test_the_figure_shows_image_maps_mask_and_the_five_nearest(run):
     name = "0004_c002_00000001_0.png"
-    canvas = explorer.figure("rendered-veri", "rnn-ha", 0, name, strength=0.3)
+    canvas = of_outcome.figure("rendered-veri", "rnn-ha", 0, name, strength=0.3)
     shown = [np.asarray(ax.images[0].get_array()) for ax in canvas.axes if ax.images]
-    image = explorer.pixels(run.images.loc[name, "path"])
+    image = of_outcome.pixels(run.images.loc[name, "path"])
     np.testing.assert_array_equal(shown[0], image)
     np.testing.assert_array_equal(shown[1], maps.overlay(image, run.views(name)["attention"], 0.3))
     np.testing.assert_array_equal(shown[3], maps.mask_overlay(image, run.cue_mask(name)))
@@ -92,11 +92,11 @@ def test_the_figure_shows_image_maps_mask_and_the_five_nearest(run):
 
 
 def test_a_row_without_attention_shows_what_it_has(run):
-    canvas = explorer.figure("rendered-veri", "identity-only", 0, "0001_c001_00000001_0.png")
+    canvas = of_outcome.figure("rendered-veri", "identity-only", 0, "0001_c001_00000001_0.png")
     assert [ax.get_title() for ax in canvas.axes[1:3]] == ["Grad-CAM", "cue mask"]
     plain = outcome.of_run("rendered-veri", "identity-only", 0)
     with pytest.raises(ValueError, match="no attention"):
-        explorer.grid(plain, ["0001_c001_00000001_0.png"])
+        of_outcome.grid(plain, ["0001_c001_00000001_0.png"])
 
 
 def test_unknown_names_and_missing_runs_are_explained(run):
@@ -107,7 +107,7 @@ def test_unknown_names_and_missing_runs_are_explained(run):
     with pytest.raises(FileNotFoundError, match="rows with attention"):
         outcome.scores("rendered-veri", "identity-only", 0)
     with pytest.raises(KeyError, match="no test image 'a.jpg'"):
-        explorer.figure("rendered-veri", "rnn-ha", 0, "a.jpg")
+        of_outcome.figure("rendered-veri", "rnn-ha", 0, "a.jpg")
 
 
 def test_pick_is_by_chance_the_same_each_time_and_prefers_images_with_cues(run):
@@ -116,7 +116,7 @@ def test_pick_is_by_chance_the_same_each_time_and_prefers_images_with_cues(run):
     vehicles = run.images.loc[names, "vehicle_id"].tolist()
     assert vehicles[::2] == vehicles[1::2] and len(set(vehicles)) == 3
     assert run.pick(3, CAMERAS + 1) == []
-    assert len(explorer.grid(run, names).axes) == 4 * 6
+    assert len(of_outcome.grid(run, names).axes) == 4 * 6
 
 
 def test_finished_runs_come_in_the_tables_order_with_every_stage_0_last(run):
@@ -128,27 +128,3 @@ def test_finished_runs_come_in_the_tables_order_with_every_stage_0_last(run):
     assert outcome.finished() == {
         "rendered-veri": [("rnn-ha", 0), ("identity-only", 0), ("stage0", 1), ("stage0-resnet", 1)]
     }
-
-
-def widgets_of(box):
-    (sets, methods), (vehicles, images) = box.children[0].children, box.children[1].children
-    return sets, methods, vehicles, images, box.children[2], box.children[3]
-
-
-def test_widgets_follow_each_other_and_draw_once_a_change(run, monkeypatch):
-    drawn = []
-    original = explorer.figure
-    monkeypatch.setattr(explorer, "figure", lambda *a: drawn.append(a) or original(*a))
-    sets, methods, vehicles, images, strength, picture = widgets_of(
-        explorer.explorer("rendered-veri")
-    )
-    assert picture.value[:4] == b"\x89PNG" and len(drawn) == 1
-    before = picture.value
-    vehicles.value = 4
-    assert [name[:4] for name in images.options] == ["0004"] * CAMERAS
-    assert drawn[1:] == [("rendered-veri", "rnn-ha", 0, images.value, 0.5)]
-    images.value = chosen = list(images.options)[-1]
-    methods.value = ("identity-only", 0)
-    strength.value = 0.9
-    assert drawn[-1] == ("rendered-veri", "identity-only", 0, chosen, 0.9)
-    assert len(drawn) == 5 and picture.value != before

@@ -1,0 +1,117 @@
+"""The explorer as one HTML file that needs no network: all answers are inside.
+
+It holds some vehicles of each set with the whole gallery that they are searched in, and as many
+networks as the file has room for.
+"""
+
+import base64
+import gzip
+import html
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from rnnha.explorer import answers, sources
+from rnnha.explorer.script import HERE, script, style
+from rnnha.explorer.sources import Source
+from rnnha.paths import ROOT, atomic
+
+FILE = ROOT / "build" / "explorer.html"
+VEHICLES, IMAGES = 60, 2  # of each set: how many can be looked into, with how many images each
+LARGEST = 15_000_000  # bytes
+FOOTER = (
+    "The network was trained with its own soft maps: another map, even the true cues, is something "
+    "that it has never seen. o2 is computed here, by the network's own weights; the gallery keeps "
+    "its own. Licence: MIT, the rendered images CC BY 4.0."
+)
+
+
+def save(
+    file: Path = FILE, vehicles: int = VEHICLES, images: int = IMAGES, largest: int = LARGEST
+) -> list[str]:
+    """Write the page; return one sentence for each network that has no room in it.
+
+    The shipped network on the rendered sets comes first, then one's own finished runs, first those
+    with attention. Raises FileNotFoundError where no set is unpacked.
+    """
+    offered = sources.every()
+    if not offered:
+        raise FileNotFoundError("no rendered set is unpacked and no run is finished: `make data`")
+    chosen = {
+        source.dataset: _chosen(source, vehicles, images)
+        for source in reversed(offered)  # the first of a set decides
+    }
+    pictures = _pictures(chosen)
+    kept, packed, left = [], {}, []
+    empty = {"index": answers.index(offered, chosen), "answers": {}, "pictures": pictures}
+    size = len(page(empty).encode())
+    for source in sorted(offered, key=lambda s: (bool(s.slug), not s.attends, s.seed)):
+        try:
+            new = {"|".join(map(str, q)): a for q, a in _packed(source, chosen[source.dataset])}
+        except (KeyError, ValueError) as error:
+            left.append(f"{source.title} on {source.dataset}: {error.args[0]}")
+            continue
+        more = sum(len(key) + len(text) + 8 for key, text in new.items() if key not in packed)
+        if size + more > largest:
+            left.append(
+                f"{source.title} on {source.dataset}: no room "
+                f"({more / 1e6:.1f} MB more than {size / 1e6:.1f} of {largest / 1e6:.0f})"
+            )
+            continue
+        kept, packed, size = [*kept, source], packed | new, size + more
+    found = {"index": answers.index(kept, chosen), "answers": packed, "pictures": pictures}
+    with atomic(file) as temporary:
+        temporary.write_text(page(found), encoding="utf-8")
+    return left
+
+
+def page(found: dict) -> str:
+    """The HTML of index, answers and pictures."""
+    text = (HERE / "page.html").read_text(encoding="utf-8")
+    parts = {
+        "style": style(),
+        "footer": html.escape(FOOTER),
+        "script": script("page"),
+        "answers": _bare(found),
+    }
+    for name, part in parts.items():
+        text = text.replace("{{ " + name + " }}", part)
+    return text
+
+
+def _bare(found: dict) -> str:
+    """JSON that may stand inside of a script element: nothing in it can end that."""
+    return json.dumps(found, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _chosen(source: Source, vehicles: int, images: int) -> list[str]:
+    """Names of images that are queries, of vehicles drawn by chance."""
+    seen = sources.seen(source)
+    return replace(seen, images=seen.images[seen.images["query"]]).pick(vehicles, images)
+
+
+def _pictures(chosen: dict[str, list[str]]) -> dict[str, str]:
+    found = {}
+    for dataset, names in chosen.items():
+        table = answers.test_set(dataset)[1]
+        for place in range(len(table)):
+            found[f"thumbnail|{dataset}|{place}"] = answers.thumbnail(dataset, place)
+        for place in table.index.get_indexer(names):
+            found[f"picture|{dataset}|{place}"] = answers.picture(dataset, place)
+    return found
+
+
+def _packed(source: Source, names: list[str]) -> Iterator[tuple[tuple, str]]:
+    """Questions about a network, and their answers as text."""
+    if source.attends:
+        yield ("network", source.key), _zipped(answers.network(source))
+        yield ("weights", source.weights), _zipped(answers.weights(source))
+    for place in answers.test_set(source.dataset)[1].index.get_indexer(names):
+        question = "image", source.key, place
+        yield question, _zipped(answers.image(source, int(place)))
+
+
+def _zipped(answer: dict) -> str:
+    text = json.dumps(answer, separators=(",", ":")).encode()
+    return base64.b64encode(gzip.compress(text, 9, mtime=0)).decode()

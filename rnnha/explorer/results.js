@@ -1,0 +1,115 @@
+// The nearest images of the gallery, what they make of the query, and how that changes.
+import { element } from "./controls.js";
+import { averagePrecision, isRight } from "./ranking.js";
+
+const SHOWN = 12;
+const calm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+export function makeResults(store) {
+  const score = element("p", { class: "score" });
+  const strip = element("div", { class: "strip" });
+  const list = element("ol", { class: "found", "aria-label": "nearest gallery images" });
+  const spoken = element("p", { class: "spoken", role: "status" });
+  const items = new Map(); // by place: cards stay, and move
+  let speaking;
+
+  function card(setName, set, place, query) {
+    const key = `${setName}|${place}|${query}`;
+    if (!items.has(key)) {
+      const right = isRight(set, query, place);
+      const picture = element("img", { alt: "", width: 128, height: 96 });
+      store.thumbnail(setName, place).then((url) => (picture.src = url), () => {});
+      const kind = right ? "right" : set.looks[query] === set.looks[place] ? "alike" : "wrong";
+      const says = { right: "same", alike: "look-alike", wrong: "other" }[kind];
+      const line = element("span", { class: "line" });
+      const node = element(
+        "li",
+        { class: right ? "right" : "wrong", "data-place": place },
+        picture,
+        line,
+        element("span", { class: "says" }, `${right ? "✓" : "✗"} ${says}`),
+        element("span", { class: "who" }, `${set.vehicle[place]}: ${set.looks[place]}`),
+      );
+      items.set(key, { node, line });
+    }
+    return items.get(key);
+  }
+
+  function fill(setName, set, query, found, before) {
+    const old = new Map([...list.children].map((node) => [node, node.getBoundingClientRect()]));
+    const nodes = found.slice(0, SHOWN).map(({ place, distance }, i) => {
+      const { node, line } = card(setName, set, place, query);
+      const rank = element("b", {}, `${i + 1}`);
+      const distanceText = element("span", {}, `d ${distance.toFixed(2)}`);
+      line.replaceChildren(rank, distanceText, change(before?.get(place), i + 1));
+      return node;
+    });
+    list.replaceChildren(...nodes);
+    if (calm()) return;
+    for (const node of nodes) {
+      const [from, to] = [old.get(node), node.getBoundingClientRect()];
+      const moved = from ? [from.left - to.left, from.top - to.top] : null;
+      const start = moved
+        ? { transform: `translate(${moved[0]}px, ${moved[1]}px)` }
+        : { opacity: 0 };
+      if (!moved || moved[0] || moved[1]) node.animate([start, {}], { duration: 260, easing: "ease" });
+    }
+    if (items.size > 300) items.clear();
+  }
+
+  return {
+    node: element("div", { class: "results" }, score, strip, list, spoken),
+    // by: the state that is compared. found: places, nearest first, at least those shown. right: ranks of the right images.
+    // own: the same ranks with the network's own attention. before: rank there by place, or null.
+    show({ setName, set, query, by, found, right, own, before }) {
+      const [now, then] = [averagePrecision(right), averagePrecision(own)];
+      const points = (value) => (100 * value).toFixed(1);
+      const gained = Math.round(1000 * (now - then)) / 10;
+      const sign = gained > 0 ? "+" : "−";
+      score.replaceChildren(
+        element("span", {}, `AP of this query by ${by}`),
+        element("strong", {}, points(now)),
+        element("span", {}, before ? `own attention ${points(then)}` : ""),
+        element("span", { class: "gain" }, before && gained ? `${sign}${Math.abs(gained).toFixed(1)}` : ""),
+      );
+      strip.replaceChildren(...ranksStrip(right, before ? own : null, set));
+      fill(setName, set, query, found, before);
+      const first = found.slice(0, SHOWN).filter((item) => isRight(set, query, item.place)).length;
+      const text =
+        `Average precision ${points(now)}${before ? `, with its own attention ${points(then)}` : ""}. ` +
+        `${first} of the nearest ${Math.min(SHOWN, found.length)} are the same vehicle.`;
+      clearTimeout(speaking);
+      speaking = setTimeout(() => (spoken.textContent = text), 400);
+    },
+  };
+}
+
+function change(before, rank) {
+  if (before === undefined) return element("span", { class: "change" }, "");
+  const by = before - rank;
+  const text = by > 0 ? `▲ ${by}` : by < 0 ? `▼ ${-by}` : "=";
+  const says = by > 0 ? `up ${by}` : by < 0 ? `down ${-by}` : "same rank";
+  return element("span", { class: `change ${by > 0 ? "up" : by < 0 ? "down" : ""}`, title: says }, text);
+}
+
+// Where the right images stand in the whole ranking, on a logarithmic line.
+function ranksStrip(right, own, set) {
+  const last = Math.log(set.gallery.length);
+  const at = (rank) => `${((100 * Math.log(rank)) / last).toFixed(2)}%`;
+  const mark = (kind) => (rank) => element("i", { class: kind, style: `left: ${at(rank)}` });
+  const line = element(
+    "div",
+    { class: "ranks", "aria-hidden": "true" },
+    ...[1, 10, 100, 1000].filter((rank) => rank < set.gallery.length).map((rank) =>
+      element("span", { style: `left: ${at(rank)}` }, `${rank}`),
+    ),
+    ...(own ?? []).map(mark("own")),
+    ...right.map(mark("now")),
+  );
+  const count = right.length === 1 ? "1 right image is" : `${right.length} right images are`;
+  const legend = own ? "● now, ○ own attention" : "";
+  return [
+    element("p", {}, `The ${count} at rank ${right.join(", ") || "none"}. ${legend}`),
+    line,
+  ];
+}

@@ -1,0 +1,107 @@
+"""The networks that can be looked into: the shipped one, and one's own finished runs."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from torch import nn
+
+from rnnha import experiments, paths
+from rnnha.data import sets
+from rnnha.methods.network import load_checkpoint
+from rnnha.runs import compare, folder, outcome, release
+from rnnha.runs.outcome import Outcome
+
+
+@dataclass(frozen=True)
+class Source:
+    """A network on a data set: the shipped checkpoint where slug is "", else a finished run."""
+
+    dataset: str
+    slug: str = ""
+    seed: int = 0
+
+    @property
+    def key(self) -> str:
+        return f"{self.dataset}/{self.slug}/seed{self.seed}" if self.slug else self.dataset
+
+    @property
+    def weights(self) -> str:
+        """What names its weights: the shipped network is the same on every set."""
+        return self.key if self.slug else "shipped"
+
+    @property
+    def title(self) -> str:
+        if self.slug:
+            return f"{experiments.row(self.slug).title}, seed {self.seed}"
+        return f"{experiments.row(release.ROW).title}, seed {release.SEED} (shipped)"
+
+    @property
+    def trained_on(self) -> str:
+        return self.dataset if self.slug else release.DATASET
+
+    @property
+    def room(self) -> Path:
+        """Where the scores of the run that it is, or was, are kept: one's own or the reference."""
+        return folder.own() if self.slug else paths.REFERENCE
+
+    @property
+    def attends(self) -> bool:
+        """Whether it has an attention of its own, and so can be asked about another."""
+        row = experiments.row(self.slug or release.ROW)
+        return row.method == "network" and row.kind != "stage" and row.attention != "uniform"
+
+
+RELEASED = Source(release.DATASET, release.ROW, release.SEED)  # what the shipped network was
+
+
+def every() -> list[Source]:
+    """What can be opened: the shipped network on the rendered sets, then the finished runs.
+
+    Where the run that the shipped network comes from is finished, that run stands for it.
+    """
+    runs = [
+        Source(dataset, slug, seed)
+        for dataset, found in outcome.finished().items()
+        if dataset in sets.SETS
+        for slug, seed in found
+    ]
+    shipped = [
+        Source(data_set.name)
+        for data_set in sets.SETS.values()
+        if data_set.archive and data_set.path.is_dir()
+        if data_set.name != RELEASED.dataset or RELEASED not in runs
+    ]
+    return shipped + runs
+
+
+def find(dataset: str, experiment: str, seed: int) -> Source:
+    """A finished run, or the shipped network where it is the one that is asked for.
+
+    Raises as `outcome.of_run` where neither is there.
+    """
+    source = Source(dataset, experiment, seed)
+    if source == RELEASED and source not in every():
+        return Source(dataset)
+    outcome.of_run(dataset, experiment, seed)
+    return source
+
+
+def seen(source: Source) -> Outcome:
+    """What the network made of the test images; see `outcome` for what it raises."""
+    if source.slug:
+        return outcome.of_run(source.dataset, source.slug, source.seed)
+    return outcome.shipped(source.dataset)
+
+
+@lru_cache(maxsize=8)
+def network(source: Source) -> tuple[nn.Module, int]:
+    """The network of a source that attends, in evaluation mode, and its image size.
+
+    Raises as `load_checkpoint`, and DataError for weights that have changed or are gone.
+    """
+    file = compare.CHECKPOINT
+    if source.slug:
+        file = folder.locate(source.dataset, source.slug, source.seed).whole_weights()
+    model, info = load_checkpoint(file)
+    return model, info["image_size"]

@@ -1,0 +1,89 @@
+"""Which networks are offered, and what each kind of row answers, against the network itself."""
+
+import numpy as np
+import pytest
+import torch
+
+from rnnha import paths
+from rnnha.explorer import answers, sources
+from rnnha.explorer.packing import unpack
+from rnnha.explorer.sources import Source
+from rnnha.explorer.widget import Explorer
+from rnnha.images.batches import normalise
+from rnnha.images.cache import Images
+from rnnha.scoring.ranking import unit
+from small_explorer import VEHICLEID, VERI, small, write_run
+
+ATTEND = ("rnn-ha", "fc-ha", "rnn-ha-unguided", "rnn-ha-released", "fc-ha-released")
+
+
+@pytest.fixture(scope="module")
+def models(rendered, tmp_path_factory):
+    with small(tmp_path_factory.mktemp("results")):
+        yield {slug: write_run(slug, 1) for slug in (*ATTEND, "rnn-h", "identity-only")}
+
+
+@pytest.mark.parametrize("slug", ATTEND)
+def test_every_row_that_attends_tells_enough_to_compute_o2_of_any_map(models, slug):
+    source, place = Source(VERI, slug, 1), 11
+    assert source.attends
+    seen, answer = sources.seen(source), answers.image(source, place)
+    gallery, steps = answers.network(source), answers.weights(source)
+    w = {name: unpack(packed) for name, packed in steps["weights"].items()}
+    X, own = unpack(answer["X"]), unpack(answer["own"])
+    new = np.random.default_rng(0).dirichlet(np.ones(own.size)).reshape(own.shape)
+    x2 = unpack(answer["x2"]) + gallery["scale"] * X @ (new - own).ravel()
+    if steps["kind"] == "fully-connected":
+        o2 = np.maximum(w["v"] @ x2 + w["c"], 0)
+    else:
+        cell = torch.nn.GRUCell(len(x2), len(w["bias_hh"]) // 3)
+        cell.load_state_dict({name: torch.tensor(value) for name, value in w.items()})
+        before = torch.tensor(unpack(answer["before"]))
+        o2 = cell(torch.tensor(x2, dtype=torch.float32), before).detach().numpy()
+    model, size = sources.network(source)
+    image = normalise(Images([seen.images["path"].iloc[place]], size).stack([0]))
+    with torch.no_grad():
+        given = torch.tensor(new[None], dtype=torch.float32)
+        truth = model(image, attention=given).o2.numpy()
+    np.testing.assert_allclose(unit(o2[None]), unit(truth), atol=5e-3)
+
+
+def test_a_row_without_attention_has_its_rankings(models):
+    for slug, states in (("rnn-h", {"o1", "o2"}), ("identity-only", {"o2"})):
+        source = Source(VERI, slug, 1)
+        answer = answers.image(source, 3)
+        assert not source.attends and "own" not in answer
+        assert answer["rankings"].keys() == states
+        seen = sources.seen(source)
+        nearest = seen.nearest(seen.images.index[3], 24)
+        assert seen.images.index[answer["rankings"]["o2"]["places"]].tolist() == list(nearest.index)
+
+
+def test_the_run_that_the_shipped_network_comes_from_stands_for_it(models, monkeypatch, tmp_path):
+    assert [s.key for s in sources.every() if not s.slug] == [VERI, VEHICLEID]
+    assert sources.find(VERI, "rnn-ha", 0) == Source(VERI), "no such run, but it is shipped"
+    assert sources.find(VERI, "rnn-ha", 1) == Source(VERI, "rnn-ha", 1)
+    with pytest.raises(FileNotFoundError, match="rnnha run fc-ha"):
+        sources.find(VERI, "fc-ha", 0)
+    with pytest.raises(FileNotFoundError, match="rnnha run rnn-ha"):
+        sources.find(VEHICLEID, "rnn-ha", 0)
+    monkeypatch.setattr(paths, "RESULTS", tmp_path)
+    write_run("rnn-ha", 0)
+    assert [s.key for s in sources.every()] == [VEHICLEID, f"{VERI}/rnn-ha/seed0"]
+    assert sources.find(VERI, "rnn-ha", 0) == Source(VERI, "rnn-ha", 0)
+
+
+def test_the_widget_answers_and_tells_what_it_cannot(models, monkeypatch):
+    first = Source(VERI, "fc-ha", 1)
+    name = sources.seen(first).images.index[17]
+    widget, sent = Explorer(first, name), []
+    monkeypatch.setattr(widget, "send", sent.append)
+    for i, question in enumerate((["index"], ["image", first.key, 17], ["image", first.key, 999])):
+        widget._answer(widget, {"id": f"q{i}", "question": question}, [])
+    index, image, missing = sent
+    assert index["id"] == "q0" and index["answer"]["networks"][0]["key"] == first.key
+    assert index["answer"]["sets"][VERI]["start"] == 17
+    assert image["answer"] == answers.image(first, 17)
+    assert missing["id"] == "q2" and "999" in missing["error"]
+    with pytest.raises(KeyError, match="no-such.jpg"):
+        Explorer(first, "no-such.jpg")
