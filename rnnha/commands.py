@@ -200,6 +200,6 @@ def notebook(options: Namespace) -> None:
 
 
 def report(options: Namespace) -> None:
-    from rnnha.report.page import report
+    from rnnha.report.site import report
 
     print(report())
