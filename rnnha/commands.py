@@ -203,3 +203,9 @@ def report(options: Namespace) -> None:
     from rnnha.report.site import report
 
     print(report())
+
+
+def slides(options: Namespace) -> None:
+    from rnnha.report.slides import slides
+
+    print(slides(paths.ROOT / "build" / "slides"))

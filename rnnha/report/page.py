@@ -26,8 +26,8 @@ from rnnha.report.execute import NOTEBOOKS, read_notebook
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 ACTING = ("application/javascript", "text/vnd.mermaid")  # the page shows what else there is
-_TEMPLATES = Path(__file__).with_name("templates")
-_TEMPLATE, _STYLE = _TEMPLATES / "notebook.html.j2", _TEMPLATES / "notebook.css"
+TEMPLATES = Path(__file__).with_name("templates")
+_TEMPLATE, _STYLE = TEMPLATES / "notebook.html.j2", TEMPLATES / "notebook.css"
 
 
 def page_of(notebook: Path, page: Path, home: str = "") -> Path:
@@ -139,9 +139,7 @@ class _OfflineExporter(HTMLExporter):
 
     def default_filters(self):
         yield from super().default_filters()
-        yield "clean_html", clean.cleaned  # nbconvert's own knows no pictures and no equations
-        yield "markdown2html", notebook_markdown
-        yield "with_alt", with_alt
+        yield from FILTERS.items()
 
 
 def describe_pictures(node: nbformat.NotebookNode) -> None:
@@ -187,3 +185,11 @@ def title_of(notebook: Path) -> str:
         if cell.cell_type == "markdown" and (found := re.search(r"^# (.+)", cell.source, re.M)):
             return found[1]
     return notebook.stem
+
+
+# What templates take in place of nbconvert's, which knows no pictures and no equations.
+FILTERS = {
+    "clean_html": clean.cleaned,
+    "markdown2html": notebook_markdown,
+    "with_alt": with_alt,
+}

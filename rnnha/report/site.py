@@ -60,11 +60,6 @@ class Section:
     pages: list[Page] = field(default_factory=list)
 
 
-def place(results: Path) -> Path:
-    """Where the report of a results folder is: build/report for the project's own, else in it."""
-    return (paths.ROOT / "build" if results == paths.ROOT / "results" else results) / "report"
-
-
 def report(results: Path | None = None) -> Path:
     """Write the report of a results folder; return its first page, `index.html`.
 
@@ -73,7 +68,7 @@ def report(results: Path | None = None) -> Path:
     where there is nothing to show.
     """
     results = results or paths.RESULTS
-    site = _Site(place(results))
+    site = _Site(paths.report_of(results))
     source = results if any((results / "tables").glob("*.md")) else paths.ROOT / "results"
     chapters, runs = site.chapters(results), site.runs(results)
     sections = site.sections(source)
