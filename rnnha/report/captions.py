@@ -36,8 +36,7 @@ _ABOUT = {
         "where the attention lies, and what it is worth.",
     ),
 }
-LARGE = ("order",)
-SMALL = ("differences", "cmc", "types", "training", "embeddings")
+ABOVE, BELOW = ("order",), ("cmc", "differences", "types", "training", "embeddings")  # the numbers
 # Pages of a data set's tables, by the end of their names: what the links to them say.
 OF_A_SET = {
     "": "All rows and test lists, with intervals and notes",

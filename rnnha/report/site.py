@@ -20,7 +20,7 @@ from PIL import Image
 from rnnha import paths
 from rnnha.data.sets import SETS, TABLES
 from rnnha.paths import atomic
-from rnnha.report.captions import FURTHER, LARGE, OF_A_SET, SMALL, about
+from rnnha.report.captions import ABOVE, BELOW, FURTHER, OF_A_SET, about
 from rnnha.report.clean import cleaned
 from rnnha.report.execute import FAILED, NotebookError, shown
 from rnnha.report.page import markdown, page_of, title_of
@@ -49,14 +49,14 @@ class Page:
 
 @dataclass
 class Section:
-    """A part of the first page: pictures, a body of HTML, links to further tables."""
+    """A part of the first page: a body of HTML, pictures above and below it, further tables."""
 
     name: str
     short: str
     title: str
     body: Markup = Markup("")
-    large: list[dict] = field(default_factory=list)
-    small: list[dict] = field(default_factory=list)
+    above: list[dict] = field(default_factory=list)
+    below: list[dict] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
 
 
@@ -81,7 +81,7 @@ def report(results: Path | None = None) -> Path:
         title=answer.QUESTION,
         answer=said.split("\n\n") if said else [],
         sections=sections,
-        explorer=site.explorer(),
+        explorer=site.explorer(site.folder.with_name(EXPLORER)),
         chapters=chapters,
         runs=runs.items(),
         synthetic=any(SETS[s.name].synthetic for s in sections if s.name in SETS),
@@ -138,9 +138,8 @@ class _Site:
                 found.setdefault((run.dataset, run.slug), []).append(page)
         return found
 
-    def explorer(self) -> str:
-        """The explorer's address, where `make explorer` has made one; else empty."""
-        file = paths.ROOT / "build" / EXPLORER
+    def explorer(self, file: Path) -> str:
+        """The explorer's address, where one was made beside the report; else empty."""
         return self.copy(file, EXPLORER) if file.is_file() else ""
 
     def sections(self, source: Path) -> list[Section]:
@@ -151,8 +150,8 @@ class _Site:
         for name in (name for name in TABLES if name in left):
             part = Section(name, SETS[name].title, SETS[name].place)
             part.body = _html(readme.excerpt(left[name]))
-            part.large = self._figures(figures, [f"{name}-{kind}" for kind in LARGE])
-            part.small = self._figures(figures, [f"{name}-{kind}" for kind in SMALL])
+            part.above = self._figures(figures, [f"{name}-{kind}" for kind in ABOVE])
+            part.below = self._figures(figures, [f"{name}-{kind}" for kind in BELOW])
             for kind, text in OF_A_SET.items():
                 if stem := left.pop(f"{name}{kind}", None):
                     part.pages.append(self._table(stem, text))
@@ -160,7 +159,7 @@ class _Site:
         for stem, file in left.items():
             title, body = _read(file)
             part = Section(stem, FURTHER.get(stem.split("-")[-1], title), title, _html(body))
-            part.large = self._figures(figures, [stem])
+            part.above = self._figures(figures, [stem])
             found.append(part)
         return found
 

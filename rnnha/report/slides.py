@@ -71,7 +71,7 @@ def deck(lesson: Path, folder: Path) -> Path:
 
 
 class _Deck(SlidesExporter):
-    """nbconvert's slides with reveal.js from beside the page, and without all else it would load."""
+    """nbconvert's slides with reveal.js from beside the page, without all else that it loads."""
 
     def __init__(self):
         width, height = map(str, SIZE)
