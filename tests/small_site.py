@@ -16,6 +16,20 @@ from rnnha.report.rebuild import rebuild
 ROWS = {"lomo": 0.2, "bow-cn": 0.1, "fc-ha": 0.5, "rnn-h": 0.6, "rnn-ha": 0.55, "oracle-cues": 0.9}
 
 
+CODE = f'''# Each kind of word has a colour of its own.
+import numpy as np
+%matplotlib inline
+@cached
+def found(x: float = 1.5) -> str:
+    """What is found."""
+    if x is not None and x != 2 or not len([]):
+        raise ValueError(f"{{x}}: 'text' \\n")
+    return "a" + str(True)
+class Shown: pass
+draw({"an_argument=1, " * 20})
+'''
+
+
 def picture() -> str:
     """A PNG, as a notebook holds it."""
     pixels = np.random.default_rng(0).integers(0, 255, (60, 900, 3), np.uint8)
@@ -38,7 +52,7 @@ def notebook(path: Path, title: str) -> Path:
             "and [the paper](https://doi.org/10.1007/978-3-030-20890-5_37).\n\n"
             "$$" + " + ".join(f"a_{{{i}}} x_{{{i}}}" for i in range(40)) + "$$"
         ),
-        new_code_cell("draw(" + "an_argument=1, " * 20 + ")", outputs=shown, execution_count=1),
+        new_code_cell(CODE, outputs=shown, execution_count=1),
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(new_notebook(cells=cells), path)

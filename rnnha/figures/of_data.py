@@ -31,7 +31,7 @@ def sheet(
     for ax, picture, label in zip(grid.flat, pictures, titles, strict=False):
         ax.imshow(picture)
         ax.set_title(label, fontsize=9)
-    figure.suptitle(title)
+    figure.suptitle(title, wrap=True)
     return figure
 
 

@@ -156,7 +156,7 @@ def per_type(
     counts = values.groupby("type")["n_vehicles"].first()
     offsets = np.linspace(-0.32, 0.32, len(methods)) if len(methods) > 1 else np.zeros(1)
     with style():
-        figure = Drawing(figsize=(max(7, min(11, 1.25 * len(types))), 6), layout="constrained")
+        figure = Drawing(figsize=(11, 6), layout="constrained")
         ax = figure.subplots()
         palette = palette or colours(methods)
         for method, offset in zip(methods, offsets, strict=True):
@@ -236,12 +236,13 @@ def two_orders(rows: pd.DataFrame, title: str, palette: Palette, markers: Marker
             ends = [row.paper_rank, row.rank]
             ax.plot([0, 1], ends, markers[row.method], linestyle="-", color=colour)
             ax.plot([beside, beside], [row.rank_low, row.rank_high], color=colour, linewidth=3)
-        # Equal numbers share a rank, and so a line of text.
+        # Equal numbers share a rank, and so a line of text; the axes' range has room for it.
         for (rank, paper), tied in rows.groupby(["paper_rank", "paper"]):
             text = f"{', '.join(tied['method'])}  {paper:.1f}"
-            ax.annotate(text, (-0.03, rank), ha="right", va="center")
+            ax.annotate(text, (-0.03, rank), ha="right", va="center").set_in_layout(False)
         for (rank, ours), tied in rows.groupby(["rank", "ours"]):
-            ax.annotate(f"{ours:.1f}  {', '.join(tied['method'])}", (1.07, rank), va="center")
+            text = f"{ours:.1f}  {', '.join(tied['method'])}"
+            ax.annotate(text, (1.07, rank), va="center").set_in_layout(False)
         ax.set(xlim=(-0.95, 1.85), ylim=(len(rows) + 0.6, 0.4), yticks=[])
         ax.set_xticks([0, 1], ["poster", "here (bar: 95 % interval of the rank)"])
         sns.despine(ax=ax, left=True, bottom=True)

@@ -187,9 +187,18 @@ def title_of(notebook: Path) -> str:
     return notebook.stem
 
 
+def reachable(text: str) -> str:
+    """Cleaned HTML in which boxes that may scroll are reached by keys, and no heading is empty."""
+    text = text.replace(
+        '<div class="jp-RenderedHTMLCommon', '<div tabindex="0" class="jp-RenderedHTMLCommon'
+    )
+    return re.sub(r"<th\b([^>]*)></th>", r"<td\1></td>", text)
+
+
 # What templates take in place of nbconvert's, which knows no pictures and no equations.
 FILTERS = {
     "clean_html": clean.cleaned,
     "markdown2html": notebook_markdown,
     "with_alt": with_alt,
+    "reachable": reachable,
 }

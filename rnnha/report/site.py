@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from PIL import Image
 
 from rnnha import paths
@@ -149,7 +149,7 @@ class _Site:
         found = []
         for name in (name for name in TABLES if name in left):
             part = Section(name, SETS[name].title, SETS[name].place)
-            part.body = _html(readme.excerpt(left[name]))
+            part.body = _html(readme.excerpt(left[name]), part.short)
             part.above = self._figures(figures, [f"{name}-{kind}" for kind in ABOVE])
             part.below = self._figures(figures, [f"{name}-{kind}" for kind in BELOW])
             for kind, text in OF_A_SET.items():
@@ -158,7 +158,7 @@ class _Site:
             found.append(part)
         for stem, file in left.items():
             title, body = _read(file)
-            part = Section(stem, FURTHER.get(stem.split("-")[-1], title), title, _html(body))
+            part = Section(stem, FURTHER.get(stem.split("-")[-1], title), title, _html(body, title))
             part.above = self._figures(figures, [stem])
             found.append(part)
         return found
@@ -166,7 +166,7 @@ class _Site:
     def _table(self, file: Path, text: str) -> Page:
         title, body = _read(file)
         name = f"tables/{file.stem}.html"
-        self.write(name, "table.html.j2", title=title, body=_html(body))
+        self.write(name, "table.html.j2", title=title, body=_html(body, title))
         return Page(_address(name), text)
 
     def _figures(self, folder: Path, stems: Iterable[str]) -> list[dict]:
@@ -215,14 +215,14 @@ def _read(file: Path) -> tuple[str, str]:
 
 
 _PICTURE = re.compile(r"!\[[^\]]*\]\([^)]*\)\s*")  # the report shows them itself
-_BOX = '<div class="box" tabindex="0" role="region" aria-label="Table {}"><table>'
+_BOX = '<div class="box" tabindex="0" role="region" aria-label="{}, table {}"><table>'
 
 
-def _html(body: str) -> Markup:
+def _html(body: str, title: str) -> Markup:
     """Markdown of a table's page as HTML; each table in a box of its own, which scrolls."""
     html = cleaned(markdown(_PICTURE.sub("", body)))
     for heading in HEADINGS.values():
         html = html.replace(f"<td>{heading}</td>", f'<td class="block">{heading}</td>')
     parts = html.replace("</table>", "</table></div>").split("<table>")
-    boxed = [_BOX.format(i) + part for i, part in enumerate(parts[1:], start=1)]
+    boxed = [_BOX.format(escape(title), i) + part for i, part in enumerate(parts[1:], start=1)]
     return Markup("".join([parts[0], *boxed]))
