@@ -38,7 +38,8 @@ ifeq ($(origin PLAN),command line)
 $(foreach name,TRAIN TABLES CHAPTERS REPORT,$(eval $(name) :=))
 include $(PLAN)
 endif
-.PHONY: help setup data reproduce smoke tables notebooks explorer status attention accept lab test lint bench faults audit study report \
+.PHONY: help setup data reproduce smoke tables notebooks explorer status attention accept lab test lint bench faults audit \
+        study report slides \
         clean strip lock everything the-tables the-report $(TRAIN:%=run/%) $(CHAPTERS:%=chapter/%)
 
 help: ## show this list
@@ -61,6 +62,7 @@ data: $(READY) ## unpack the shipped rendered sets
 ASKED    = --datasets $(DATASETS) --seeds $(SEEDS) $(if $(ROWS),--rows $(ROWS)) --profile $(PROFILE)
 LEFT     = $(RNNHA) status --make $(if $(FORCE),--force)
 ROOM     = "$$RNNHA_RESULTS"
+PAGES    = $(if $(subst /results/,,/$(RNNHA_RESULTS)/),$(RNNHA_RESULTS),build)/report
 # One a make, so that two of them side by side do not read each other's.
 PLANNED := build/plan-$(shell echo $$PPID).mk
 INSIDE   = $(MAKE) --no-print-directory PLAN=$(PLANNED)
@@ -73,7 +75,7 @@ reproduce: data ## train, score and show everything; goes on where an earlier ca
 	@$(RNNHA) tables --compare
 	@echo
 	@echo "tables and figures  "$(ROOM)/tables, $(ROOM)/figures
-	@echo "executed notebooks  "$(ROOM)/report/index.html
+	@echo "the report          $(PAGES)/index.html, $(PAGES).zip"
 	@echo "the runs            "$(ROOM)"/runs/<data set>/<row>/seed<k>"
 
 # The numbers mean nothing: does the whole chain work?
@@ -113,11 +115,14 @@ tables: $(READY) ## rebuild tables and figures from the committed small results 
 
 notebooks: data ## execute the notebooks over the finished runs
 	@mkdir -p build && $(LEFT) --finished --datasets $(DATASETS) > $(PLANNED)
-	@$(INSIDE) TRAIN= TABLES= -j$(JOBS) everything
+	@$(INSIDE) TRAIN= TABLES= $(EXPORT) -j$(JOBS) everything
 	@rm -f $(PLANNED)
 
-report: $(READY) ## one static HTML report of the executed notebooks
-	@$(RNNHA) report
+report: EXPORT = REPORT=yes
+report: notebooks ## the report: one site in build/report, and build/report.zip to send
+
+slides: data ## the lesson's figures (SVG, PNG) and a deck of slides, into build/slides
+	@$(RNNHA) slides
 
 explorer: data ## a page to play with attention maps, build/explorer.html (FLAGS="--out FILE")
 	@$(SINGLE) $(RNNHA) explorer $(FLAGS)
@@ -178,8 +183,9 @@ clean: ## remove caches and build/, never data or renders; RUNS=1 removes the ru
 	test ! -d build || find build -mindepth 1 -maxdepth 1 ! -name render -exec rm -rf {} +
 	@rmdir build 2>/dev/null || true
 	find rnnha rendering study tests bench -name __pycache__ -prune -exec rm -rf {} +
-	$(if $(filter 1,$(RUNS)),rm -rf $(ROOM)/runs $(ROOM)/notebooks $(ROOM)/report)
-	@$(if $(filter 1,$(RUNS)),,echo "kept: data, .venv and the runs (make clean RUNS=1 removes them)")
+	$(if $(filter 1,$(RUNS)),rm -rf $(ROOM)/runs $(ROOM)/notebooks $(ROOM)/report $(ROOM)/report.zip)
+	@$(if $(filter 1,$(RUNS)),,echo "kept: data, .venv and the runs (make clean RUNS=1 removes them);" \
+	  "make report writes the report anew")
 
 # --- the environment ---
 

@@ -302,6 +302,10 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     sub = command(
-        "report", "Export executed notebooks to one page that opens offline.", "rnnha report"
+        "report", "Write the report: one site that opens offline, and a zip of it.", "rnnha report"
+    )
+
+    sub = command(
+        "slides", "Draw the lesson's figures and its slides, into build/slides.", "rnnha slides"
     )
     return parser

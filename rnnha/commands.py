@@ -242,6 +242,12 @@ def notebook(options: Namespace) -> None:
 
 
 def report(options: Namespace) -> None:
-    from rnnha.report.page import report
+    from rnnha.report.site import report
 
     print(report())
+
+
+def slides(options: Namespace) -> None:
+    from rnnha.report.slides import slides
+
+    print(slides(paths.ROOT / "build" / "slides"))

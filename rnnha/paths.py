@@ -26,6 +26,11 @@ ASSETS = PACKAGE / "assets"
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 
+def report_of(results: Path) -> Path:
+    """The folder of a results folder's report: build/report for the checkout's, else inside it."""
+    return (ROOT / "build" if results == ROOT / "results" else results) / "report"
+
+
 def sha256(path: Path) -> str:
     """A file's SHA-256 sum, in hexadecimal."""
     with Path(path).open("rb") as stream:

@@ -16,7 +16,7 @@ from rnnha.data.subset import fewer_vehicles
 from rnnha.explorer import answers, sources
 from rnnha.images.cache import Images
 from rnnha.runs import folder, outcome
-from rnnha.scoring.attention import gradcam_maps as gradcam
+from rnnha.scoring.cams import cam_maps as gradcam
 from rnnha.training.embedding import embed
 
 VERI, VEHICLEID = "rendered-veri", "rendered-vehicleid"

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from rnnha.data.manifest import Benchmark
 from rnnha.figures import maps, plots
-from rnnha.figures.of_data import nearest
+from rnnha.figures.of_data import nearest, place
 from rnnha.images.batches import normalise
 from rnnha.images.cache import Images
 from rnnha.images.decode import pixels
@@ -170,7 +170,8 @@ def map_figure(lesson: Lesson, name: str, found: Steps) -> Figure:
         right.set(xticks=np.arange(w) + 0.5, yticks=np.arange(h) + 0.5)
         right.set(xticklabels=range(w), yticklabels=range(h), xlabel="column", ylabel="row")
         left.set(xticks=[], yticks=[], xlabel=f"vehicle {row['vehicle_id']}")
-        figure.suptitle(f"Weight of each cell in percent, even is {100 / (h * w):.1f}: {name}")
+        even, where = 100 / (h * w), place(lesson.seen.benchmark)
+        figure.suptitle(f"{where}: weight of each cell in percent, even is {even:.1f}\n{name}")
     return figure
 
 

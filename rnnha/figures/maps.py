@@ -93,7 +93,7 @@ def attention_grid(
                     ax.set_title(titles[i], fontsize=9)
                 if i % columns == 0:
                     ax.set_ylabel(name, fontsize=11)
-        figure.suptitle(title)
+        figure.suptitle(title, fontsize=12, wrap=True)
     return figure
 
 
@@ -108,7 +108,7 @@ def retrieval_strip(
     captions = [""] * len(gallery) if captions is None else captions
     with style(grid=False):
         count = len(gallery) + 1
-        figure = Drawing(figsize=(1.95 * count, 2.75), layout="constrained")
+        figure = Drawing(figsize=(1.9 * count, 2.75), layout="constrained")
         axes = figure.subplots(1, count, squeeze=False)[0]
         _show(axes[0], query, frame=GREY)
         axes[0].set_title("query", fontsize=11)
@@ -121,7 +121,7 @@ def retrieval_strip(
                 f"{rank} {'✓' if good else '✗'}", color=colour, fontsize=12, fontweight="bold"
             )
             ax.set_xlabel(caption, fontsize=9)
-        figure.suptitle(title, fontsize=12)
+        figure.suptitle(title, fontsize=12, wrap=True)
     return figure
 
 

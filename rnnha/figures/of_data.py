@@ -13,6 +13,11 @@ from rnnha.images.decode import pixels, read_mask
 from rnnha.runs.outcome import Outcome, test_table
 
 
+def place(benchmark: Benchmark) -> str:
+    """The set's name for titles, never without saying that it is synthetic."""
+    return benchmark.name + (" (rendered, synthetic)" if benchmark.synthetic else "")
+
+
 def sheet(
     pictures: Sequence[NDArray[np.uint8]], titles: Sequence[str], title: str = "", columns: int = 6
 ) -> Figure:
@@ -26,7 +31,7 @@ def sheet(
     for ax, picture, label in zip(grid.flat, pictures, titles, strict=False):
         ax.imshow(picture)
         ax.set_title(label, fontsize=9)
-    figure.suptitle(title)
+    figure.suptitle(title, wrap=True)
     return figure
 
 
@@ -80,7 +85,7 @@ def one_of_each(benchmark: Benchmark, column: str, seed: int = 0, limit: int = 1
     return sheet(
         [pixels(p) for p in chosen["path"]],
         chosen[column].astype(str),
-        f"{benchmark.name}: one image of each {column.removesuffix('_id')}",
+        f"{place(benchmark)}: one image of each {column.removesuffix('_id')}",
     )
 
 
@@ -91,7 +96,8 @@ def one_vehicle(benchmark: Benchmark, seed: int = 0, limit: int = 12) -> Figure:
     vehicle = np.random.default_rng(seed).choice(np.sort(counts.index[counts == counts.max()]))
     own = images[images["vehicle_id"] == vehicle].sort_values(["camera_id", "path"])[:limit]
     titles = own["camera_id"].map(lambda camera: "" if pd.isna(camera) else f"camera {camera}")
-    return sheet([pixels(p) for p in own["path"]], titles, f"{benchmark.name}: vehicle {vehicle}")
+    title = f"{place(benchmark)}: vehicle {vehicle}"
+    return sheet([pixels(p) for p in own["path"]], titles, title)
 
 
 def masked(benchmark: Benchmark, names: Sequence[str]) -> Figure:
@@ -106,7 +112,7 @@ def masked(benchmark: Benchmark, names: Sequence[str]) -> Figure:
         for path, original in zip(images["path"], originals, strict=True):
             pictures.append(maps.mask_overlay(original, read_mask(benchmark.mask(path, kind))))
             titles.append(kind)
-    return sheet(pictures, titles, f"{benchmark.name}: images and masks", columns=len(images))
+    return sheet(pictures, titles, f"{place(benchmark)}: images and masks", columns=len(images))
 
 
 # --- coarse to fine -----------------------------------------------------------------------------
@@ -142,9 +148,10 @@ def mask_share(benchmark: Benchmark, path: str, kind: str = "cues") -> float:
 
 
 def plain(benchmark: Benchmark, names: Sequence[str], title: str = "") -> Figure:
-    """Test images by name, each with its vehicle's number."""
+    """Test images by name, each with its vehicle's number; the set's name goes before the title."""
     images = test_table(benchmark).loc[list(names)]
     titles = [f"vehicle {v}" for v in images["vehicle_id"]]
+    title = ": ".join(filter(None, [place(benchmark), title]))
     return sheet([pixels(p) for p in images["path"]], titles, title)
 
 
@@ -160,5 +167,5 @@ def nearest(outcome: Outcome, name: str, by: str, count: int = 5) -> Figure:
         [pixels(p) for p in found["path"]],
         found["right"],
         captions,
-        f"nearest by {by}, {outcome.title}",
+        f"{place(outcome.benchmark)}: nearest by {by}, {outcome.title}",
     )

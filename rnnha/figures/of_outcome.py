@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from rnnha.figures import maps, plots
+from rnnha.figures.of_data import place
 from rnnha.images.decode import pixels
 from rnnha.runs.outcome import Outcome, of_run
 
@@ -26,7 +27,7 @@ def grid(run: Outcome, names: list[str], strength: float = 0.5) -> Figure:
     return maps.attention_grid(
         [pixels(path) for path in rows["path"]],
         run.maps["attention"][places],
-        f"Where step 2 looks: {run.title}, {run.benchmark.name}",
+        f"{place(run.benchmark)}: where step 2 looks, {run.title}",
         cams=run.maps["Grad-CAM"][places] if "Grad-CAM" in run.maps else None,
         masks=[run.cue_mask(name) for name in names] if run.benchmark.synthetic else None,
         titles=[f"vehicle {v}" for v in rows["vehicle_id"]],
@@ -73,7 +74,8 @@ def closely(run: Outcome, image_name: str, strength: float = 0.5) -> Figure:
         ax.set_title(
             f"{rank} {sign} {found.vehicle_id}  d {found.distance:.2f}", fontsize=10, color=colour
         )
-    canvas.suptitle(f"{run.title}: {image_name}; below, the nearest gallery images", fontsize=11)
+    title = f"{place(run.benchmark)}, {run.title}: {image_name}; below, the nearest gallery images"
+    canvas.suptitle(title, fontsize=11)
     return canvas
 
 

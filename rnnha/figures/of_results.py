@@ -14,6 +14,7 @@ from rnnha.data.manifest import names_of
 from rnnha.data.subset import test_images
 from rnnha.experiments import row
 from rnnha.figures import plots
+from rnnha.figures.marks import markers, palette
 from rnnha.paths import REFERENCE, atomic
 from rnnha.runs.folder import finished
 from rnnha.runs.results import Results, history, table_rows, vehicles
@@ -66,15 +67,6 @@ def _title(results: Results, text: str) -> str:
     return f"{results.data_set.place}: {text}"
 
 
-def palette(results: Results) -> plots.Palette:
-    """The colour of each row, the same in all figures of a data set: those that are built, their
-    stages 0, and those trained on another set."""
-    built = [row(slug) for slug, _, kind in results.rows if kind != "cross"]
-    stages = filter(None, map(methods.stage0_of, built))
-    further = [title for _, title, kind in results.rows if kind == "cross"]
-    return plots.colours(list(dict.fromkeys([*(r.title for r in (*built, *stages)), *further])))
-
-
 def cmc(results: Results) -> Figure | None:
     """CMC curves of all rows, by the table's protocol on its largest test list."""
     poster, curves, dashed = results.poster, {}, []
@@ -87,7 +79,7 @@ def cmc(results: Results) -> Figure | None:
         dashed += [title] * (kind == "control")
     size = "" if size == "test" else f", {size} vehicles"
     title = _title(results, f"CMC ({poster.protocol}{size}), mean over seeds")
-    return plots.cmc_curves(curves, title, dashed, palette(results)) if curves else None
+    return plots.cmc_curves(curves, title, dashed, palette(), markers()) if curves else None
 
 
 def training(results: Results) -> Figure | None:
@@ -98,7 +90,7 @@ def training(results: Results) -> Figure | None:
     }
     frame = history(results.source, results.dataset, titles)
     title = _title(results, "training, mean ± sd over seeds")
-    return plots.training_curves(frame, title, palette(results)) if len(frame) else None
+    return plots.training_curves(frame, title, palette(), markers()) if len(frame) else None
 
 
 def types(results: Results) -> Figure | None:
@@ -129,20 +121,22 @@ def types(results: Results) -> Figure | None:
     if not rows:
         return None
     title = _title(results, f"{label(metric)} by vehicle type, gallery of all types")
-    return plots.per_type(pd.DataFrame(rows), title, f"{label(metric)}, %", palette(results))
+    shown = pd.DataFrame(rows)
+    return plots.per_type(shown, title, f"{label(metric)}, %", palette(), markers())
 
 
 def forest(results: Results) -> Figure | None:
-    """Differences by the first metric and the table's protocol, with all embeddings and views: the
-    primary one in colour, all others exploratory. (The exploratory table has all protocols.)"""
+    """Differences by the first metric and the table's protocol on its largest test list, with all
+    embeddings and views: the primary one in colour, all others exploratory. (The exploratory table
+    has all protocols and lists.)"""
     poster, rows = results.poster, []
     for d in differences.differences(results):
-        if d.metric == poster.metrics[0] and d.protocol.startswith(poster.protocol):
-            size = "" if d.test_size == "test" else f", {d.test_size} vehicles"
+        shown = d.metric == poster.metrics[0] and d.test_size == poster.largest
+        if shown and d.protocol.startswith(poster.protocol):
             pair = f"{row(d.subject).title} minus {row(d.minus).title}"
             rows.append(
                 {
-                    "label": f"{pair}{size}{d.protocol.removeprefix(poster.protocol)}",
+                    "label": f"{pair}{d.protocol.removeprefix(poster.protocol)}",
                     "difference": d.value,
                     "ci_low": d.low,
                     "ci_high": d.high,
@@ -154,9 +148,10 @@ def forest(results: Results) -> Figure | None:
         if not any(r["primary"] for r in rows)
         else ("exploratory, but for the row in bold")
     )
+    size = "" if poster.largest == "test" else f", {poster.largest} vehicles"
     title = _title(
         results,
-        f"differences between rows,\n{label(poster.metrics[0])}, {poster.protocol} ({kind})",
+        f"differences between rows,\n{label(poster.metrics[0])}, {poster.protocol}{size} ({kind})",
     )
     return plots.forest(pd.DataFrame(rows), title) if rows else None
 
@@ -171,7 +166,7 @@ def compared_order(results: Results) -> Figure | None:
         f"does the poster's order hold?\nKendall's τ {found.tau:.2f} "
         f"[{found.low:.2f}, {found.high:.2f}], by {metric}",
     )
-    return plots.two_orders(found.rows, title, palette(results))
+    return plots.two_orders(found.rows, title, palette(), markers())
 
 
 def embeddings(
@@ -256,7 +251,7 @@ def attention(results: Results) -> Figure | None:
     ahead = table[table["map"].isin(measured.TITLES) & table["measure"].isin(PANELS)]
     ahead = ahead.assign(map=ahead["map"].map(measured.TITLES))
     title = _title(results, "maps minus their mean maps, 95 % intervals over vehicles")
-    return plots.ahead(ahead, PANELS, title, palette(results))
+    return plots.ahead(ahead, PANELS, title, palette(), markers())
 
 
 MADE = {

@@ -5,9 +5,11 @@ the last value of a cell, and a script saves it without a display. Colours are s
 colour-blind-safe palette; where colour says something (right or wrong), a sign says it too.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
+from itertools import cycle
+from types import MappingProxyType
 
 import matplotlib as mpl
 import numpy as np
@@ -38,15 +40,13 @@ def style(grid: bool = True) -> Iterator[None]:
         yield
 
 
-Palette = dict[str, tuple[float, float, float]]
+Palette = Mapping[str, str | tuple[float, float, float]]  # a colour a name
+Markers = Mapping[str, str]  # a matplotlib marker a name
 
 
 def colours(names: Sequence[str]) -> Palette:
-    """One colour a name, in order: ten that all eyes tell apart, then darker and lighter ones."""
-    darker = [tuple(0.55 * channel for channel in colour) for colour in PALETTE]
-    lighter = [tuple(0.5 + 0.5 * channel for channel in colour) for colour in PALETTE]
-    further = sns.husl_palette(max(0, len(names) - 30), s=0.6)
-    return dict(zip(names, [*PALETTE, *darker, *lighter, *further], strict=False))
+    """One colour a name, in order: ten that all eyes tell apart, then the same again."""
+    return dict(zip(names, cycle(PALETTE), strict=False))
 
 
 def cmc_curves(
@@ -54,11 +54,13 @@ def cmc_curves(
     title: str,
     dashed: Sequence[str] = (),
     palette: Palette | None = None,
+    markers: Markers = MappingProxyType({}),
 ) -> Figure:
     """CMC curves: `curves[name]` float [ranks], in percent; names in `dashed` are drawn dashed."""
     palette = palette or colours(list(curves))
     with style():
-        figure = Drawing(figsize=(9.5, 5), layout="constrained")
+        height = max(5.5, 0.27 * len(curves) + 0.6)  # so that the legend fits beside it
+        figure = Drawing(figsize=(11, height), layout="constrained")
         ax = figure.subplots()
         for name, values in curves.items():
             ranks = np.arange(1, len(values) + 1)
@@ -67,8 +69,10 @@ def cmc_curves(
                 values,
                 "--" if name in dashed else "-",
                 color=palette[name],
-                marker="o",
-                markersize=3,
+                marker=markers.get(name, "o"),
+                markersize=5,
+                markevery=2,
+                linewidth=1.4,
                 label=name,
             )
         ax.xaxis.get_major_locator().set_params(integer=True)
@@ -78,7 +82,12 @@ def cmc_curves(
     return figure
 
 
-def training_curves(history: pd.DataFrame, title: str, palette: Palette | None = None) -> Figure:
+def training_curves(
+    history: pd.DataFrame,
+    title: str,
+    palette: Palette | None = None,
+    markers: Markers = MappingProxyType({}),
+) -> Figure:
     """Loss and training accuracy of both heads over all epochs of all stages.
 
     `history` has columns method, seed, step (epochs counted through the stages), stage and
@@ -94,6 +103,7 @@ def training_curves(history: pd.DataFrame, title: str, palette: Palette | None =
     }
     names = list(history["method"].unique())
     palette = {name: (palette or colours(names))[name] for name in names}
+    markers = {name: markers.get(name, "o") for name in names}
     # Where a stage begins: the first step of each stage but the first.
     changes = sorted(history.groupby("stage")["step"].min())[1:]
     with style():
@@ -110,6 +120,11 @@ def training_curves(history: pd.DataFrame, title: str, palette: Palette | None =
                     hue="method",
                     hue_order=list(palette),
                     palette=palette,
+                    style="method",
+                    style_order=list(palette),
+                    markers=markers,
+                    dashes=False,
+                    markevery=4,
                     errorbar="sd",
                     ax=ax,
                     legend=False,
@@ -118,14 +133,20 @@ def training_curves(history: pd.DataFrame, title: str, palette: Palette | None =
                 ax.axvline(change - 0.5, color=GREY, linestyle=":", linewidth=1)
             ax.set(xlabel="epoch, stages one after the other", ylabel=label)
             ax.xaxis.get_major_locator().set_params(integer=True)
-        handles = [Line2D([], [], color=colour, label=name) for name, colour in palette.items()]
+        handles = [
+            Line2D([], [], color=palette[name], marker=markers[name], label=name) for name in names
+        ]
         figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
         figure.suptitle(title)
     return figure
 
 
 def per_type(
-    values: pd.DataFrame, title: str, ylabel: str = "mAP, %", palette: Palette | None = None
+    values: pd.DataFrame,
+    title: str,
+    ylabel: str = "mAP, %",
+    palette: Palette | None = None,
+    markers: Markers = MappingProxyType({}),
 ) -> Figure:
     """One group a vehicle type, one mark a method, bars = 95 % interval.
 
@@ -135,7 +156,7 @@ def per_type(
     counts = values.groupby("type")["n_vehicles"].first()
     offsets = np.linspace(-0.32, 0.32, len(methods)) if len(methods) > 1 else np.zeros(1)
     with style():
-        figure = Drawing(figsize=(max(7, 1.25 * len(types) + 2.5), 5), layout="constrained")
+        figure = Drawing(figsize=(11, 6), layout="constrained")
         ax = figure.subplots()
         palette = palette or colours(methods)
         for method, offset in zip(methods, offsets, strict=True):
@@ -145,7 +166,7 @@ def per_type(
                 np.arange(len(types)) + offset,
                 rows["ours"],
                 spread,
-                fmt="o",
+                fmt=markers.get(method, "o"),
                 markersize=5,
                 elinewidth=1.3,
                 color=palette[method],
@@ -156,8 +177,9 @@ def per_type(
         ax.grid(False, axis="x")
         for edge in np.arange(len(types) - 1) + 0.5:
             ax.axvline(edge, color="0.85", linewidth=1)
-        ax.set(ylabel=ylabel, title=title)
-        _legend_beside(ax)
+        ax.set(ylabel=ylabel)
+        figure.legend(loc="outside lower center", ncols=5, frameon=False)
+        figure.suptitle(title, fontsize=12)
     return figure
 
 
@@ -200,9 +222,15 @@ def forest(differences: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def ahead(values: pd.DataFrame, panels: dict[str, str], title: str, palette: Palette) -> Figure:
+def ahead(
+    values: pd.DataFrame,
+    panels: dict[str, str],
+    title: str,
+    palette: Palette,
+    markers: Markers = MappingProxyType({}),
+) -> Figure:
     """Differences with 95 % intervals around a line at 0: a panel a measure, a group a map, a
-    colour a method.
+    colour and a marker a method.
 
     `values`: columns map, method, measure, ahead, ahead_low, ahead_high. panels: measure -> label.
     """
@@ -219,7 +247,7 @@ def ahead(values: pd.DataFrame, panels: dict[str, str], title: str, palette: Pal
                     row.ahead,
                     maps.index(row.map) + offsets[methods.index(row.method)],
                     xerr=[[row.ahead - row.ahead_low], [row.ahead_high - row.ahead]],
-                    fmt="o",
+                    fmt=markers.get(row.method, "o"),
                     markersize=5,
                     color=palette[row.method],
                 )
@@ -229,13 +257,16 @@ def ahead(values: pd.DataFrame, panels: dict[str, str], title: str, palette: Pal
             ax.grid(False, axis="y")
             for edge in np.arange(len(maps) - 1) + 0.5:
                 ax.axhline(edge, color="0.85", linewidth=1)
-        handles = [Line2D([], [], color=palette[name], marker="o", label=name) for name in methods]
+        handles = [
+            Line2D([], [], color=palette[name], marker=markers.get(name, "o"), label=name)
+            for name in methods
+        ]
         figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
         figure.suptitle(title)
     return figure
 
 
-def two_orders(rows: pd.DataFrame, title: str, palette: Palette) -> Figure:
+def two_orders(rows: pd.DataFrame, title: str, palette: Palette, markers: Markers) -> Figure:
     """The poster's ranks on the left, ours on the right, a line a method; the best is on top.
 
     `rows`: columns method, paper, ours (percent), paper_rank, rank, rank_low, rank_high; a bar on
@@ -245,15 +276,17 @@ def two_orders(rows: pd.DataFrame, title: str, palette: Palette) -> Figure:
         figure = Drawing(figsize=(9.5, 1.6 + 0.36 * len(rows)), layout="constrained")
         ax = figure.subplots()
         for row in rows.itertuples():
-            colour = palette[row.method]
-            ax.plot([0, 1], [row.paper_rank, row.rank], "o-", color=colour)
-            ax.plot([1.03, 1.03], [row.rank_low, row.rank_high], color=colour, linewidth=3)
-        # Equal numbers share a rank, and so a line of text.
+            colour, beside = palette[row.method], 1.025 + 0.015 * (row.Index % 3)
+            ends = [row.paper_rank, row.rank]
+            ax.plot([0, 1], ends, markers[row.method], linestyle="-", color=colour)
+            ax.plot([beside, beside], [row.rank_low, row.rank_high], color=colour, linewidth=3)
+        # Equal numbers share a rank, and so a line of text; the axes' range has room for it.
         for (rank, paper), tied in rows.groupby(["paper_rank", "paper"]):
             text = f"{', '.join(tied['method'])}  {paper:.1f}"
-            ax.annotate(text, (-0.03, rank), ha="right", va="center")
+            ax.annotate(text, (-0.03, rank), ha="right", va="center").set_in_layout(False)
         for (rank, ours), tied in rows.groupby(["rank", "ours"]):
-            ax.annotate(f"{ours:.1f}  {', '.join(tied['method'])}", (1.07, rank), va="center")
+            text = f"{ours:.1f}  {', '.join(tied['method'])}"
+            ax.annotate(text, (1.07, rank), va="center").set_in_layout(False)
         ax.set(xlim=(-0.95, 1.85), ylim=(len(rows) + 0.6, 0.4), yticks=[])
         ax.set_xticks([0, 1], ["poster", "here (bar: 95 % interval of the rank)"])
         sns.despine(ax=ax, left=True, bottom=True)

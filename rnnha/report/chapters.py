@@ -60,7 +60,8 @@ def fragment(wanted: Sequence[Target], datasets: Sequence[str], force: bool = Fa
     new = [t for t, place in places.items() if force or not place.complete]
     runs = [t for t, place in places.items() if t in new or not place.notebook.exists()]
     pages = chapters(wanted, datasets)
-    stale = bool(new) or not tables_are_of_runs()
+    # Without runs the tables are the committed ones, of which nothing notes what they are of.
+    stale = bool(wanted) and (bool(new) or not tables_are_of_runs())
     left = [name for name, asked in pages.items() if stale or not _shown(name, asked)]
     report = bool(runs or left) or stale or not _reported(wanted, pages)
     lines = [
@@ -99,7 +100,8 @@ def _target(target: Target) -> str:
 def _shown(chapter: str, asked: dict[str, object]) -> bool:
     """Whether a chapter was executed with these parameters, after its notebook and the tables."""
     page, source = _page(chapter), paths.ROOT / "notebooks" / f"{chapter}.ipynb"
-    if not _younger(page, [source, _mark()]):
+    tables = [_mark()] if _mark().is_file() else (paths.RESULTS / "tables").glob("*.md")
+    if not _younger(page, [source, *tables]):
         return False
     try:
         executed = json.loads(page.read_text(encoding="utf-8"))
@@ -111,7 +113,7 @@ def _shown(chapter: str, asked: dict[str, object]) -> bool:
 def _reported(wanted: Iterable[Target], pages: Iterable[str]) -> bool:
     """Whether the report is younger than the notebooks of these runs and chapters."""
     executed = [*(folder.locate(*t).notebook for t in wanted), *map(_page, pages)]
-    return _younger(paths.RESULTS / "report" / "index.html", executed)
+    return _younger(paths.report_of(paths.RESULTS) / "index.html", executed)
 
 
 def _page(chapter: str) -> Path:

@@ -36,7 +36,7 @@ _ATTRIBUTES = {
 _STYLES = """background-color color font-style font-weight text-align text-decoration
 vertical-align white-space""".split()
 _UNREAD = ("script", "style")  # what stands in them is not for readers
-_LINK = re.compile(r"https?://|mailto:|#|[\w./%-]+(?:[?#]|$)")
+_LINK = re.compile(r"https?://|mailto:|#")  # files beside the notebook are not beside the page
 _PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp|svg\+xml);base64,[\w+/=\s]*$")
 
 

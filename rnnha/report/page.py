@@ -1,16 +1,16 @@
-"""The report: executed notebooks as HTML pages that need no network, and an index of them."""
+"""Executed notebooks as HTML pages that need no network."""
 
 import base64
 import hashlib
 import html
 import mimetypes
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import nbconvert
+import nbformat
 from jinja2 import DictLoader, pass_context
 from latex2mathml.converter import convert as mathml
 from nbconvert import HTMLExporter
@@ -20,19 +20,19 @@ from nbconvert.filters.markdown_mistune import (
     MarkdownWithMath,
 )
 
-from rnnha import paths
 from rnnha.paths import atomic
 from rnnha.report import clean
-from rnnha.report.execute import FAILED, NOTEBOOKS, NotebookError, read_notebook, shown
-from rnnha.runs import folder as runs_folder
+from rnnha.report.execute import NOTEBOOKS, read_notebook
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 ACTING = ("application/javascript", "text/vnd.mermaid")  # the page shows what else there is
-_POLICY = f'<meta http-equiv="Content-Security-Policy" content="{clean.POLICY}">'
+TEMPLATES = Path(__file__).with_name("templates")
+_TEMPLATE, _STYLE = TEMPLATES / "notebook.html.j2", TEMPLATES / "notebook.css"
 
 
-def page_of(notebook: Path, page: Path) -> Path:
+def page_of(notebook: Path, page: Path, home: str = "") -> Path:
     """Write an executed notebook as an HTML page, unless the page is of just this notebook.
+    home: address of the page that it leads back to.
 
     The page says which content it was made of, so that no clock decides. Nothing in it acts: see
     `clean`. Raises NotebookError for a file that is no notebook.
@@ -50,8 +50,9 @@ def page_of(notebook: Path, page: Path) -> Path:
                 data["text/plain"] = "[a script, not shown]"
             if WIDGET in data:
                 output.data = {"text/markdown": "*Interactive in JupyterLab: `make lab`.*"}
-    text, _ = _OfflineExporter(mark).from_notebook_node(
-        node, resources={"metadata": {"name": notebook.stem}}
+    describe_pictures(node)
+    text, _ = _OfflineExporter(mark, home).from_notebook_node(
+        node, resources={"metadata": {"name": title_of(notebook)}}
     )
     _write(page, text)
     return page
@@ -60,7 +61,7 @@ def page_of(notebook: Path, page: Path) -> Path:
 def _digest(notebook: Path) -> str:
     """SHA-256 of all that decides a page: the notebook, and the code that makes pages of it."""
     total = hashlib.sha256(nbconvert.__version__.encode())
-    for file in (Path(__file__), Path(clean.__file__), notebook):
+    for file in (Path(__file__), Path(clean.__file__), _TEMPLATE, _STYLE, notebook):
         total.update(file.read_bytes())
     return total.hexdigest()
 
@@ -120,66 +121,65 @@ class _OfflineExporter(HTMLExporter):
 
     Each text is cleaned for itself, so that a tag left open in one swallows no other, and all of
     them once more together, with whatever else of a notebook the template puts into its page.
-    mark: what the page says it was made of.
+    mark: what the page says it was made of. home: the address of the page to go back to.
     """
 
-    EMPTY = ("html_head_js_requirejs", "html_head_js_mathjax", "html_head_js_mermaidjs")
-    HEAD = _POLICY + '<meta name="made" content="{{ resources.mark }}">'
-    TEMPLATE = (
-        "{% extends 'lab/index.html.j2' %}"
-        f"{{% block html_head %}}{HEAD}{{{{ super() }}}}{{% endblock %}}"
-        "{% block body_loop %}{{ super() | clean_html }}{% endblock %}"
-    ) + "".join(f"{{% block {name} %}}{{% endblock %}}" for name in EMPTY)
-
-    def __init__(self, mark: str):
+    def __init__(self, mark: str, home: str):
         super().__init__(
-            extra_loaders=[DictLoader({"offline.html.j2": self.TEMPLATE})],
-            template_file="offline.html.j2",
+            extra_loaders=[DictLoader({_TEMPLATE.name: _TEMPLATE.read_text(encoding="utf-8")})],
+            template_file=_TEMPLATE.name,
             sanitize_html=True,
         )
-        self.mark = mark
+        self.mark, self.home = mark, home
 
     def _init_resources(self, resources):
-        return super()._init_resources(resources) | {"mark": self.mark}
+        style = _STYLE.read_text(encoding="utf-8")
+        own = {"mark": self.mark, "home": self.home, "policy": clean.POLICY, "style": style}
+        return super()._init_resources(resources) | own
 
     def default_filters(self):
         yield from super().default_filters()
-        yield "clean_html", clean.cleaned  # nbconvert's own knows no pictures and no equations
-        yield "markdown2html", _markdown
+        yield from FILTERS.items()
+
+
+def describe_pictures(node: nbformat.NotebookNode) -> None:
+    """Note in each code cell what its pictures are, for those who cannot see them: the heading
+    they stand under, and what the text before them says first."""
+    heading, text = "", ""
+    for cell in node.cells:
+        if cell.cell_type == "markdown":
+            found = re.search(r"^#+ (.+)", cell.source, re.M)
+            heading = found[1] if found else heading
+            text = _first_sentence(cell.source) or text
+        elif cell.cell_type == "code":
+            cell.metadata["alt"] = ". ".join(filter(None, ["Picture", heading, text]))
+
+
+def _first_sentence(source: str) -> str:
+    plain = re.sub(r"^(?:#|\||\$\$).*$", "", source, flags=re.M)
+    plain = " ".join(re.sub(r"[*`$\\]|\]\([^)]*\)|\[", "", plain).split())
+    return re.split(r"(?<=[.?!:]) ", plain)[0]
+
+
+def with_alt(html_of_picture: str, cell: Mapping) -> str:
+    """A picture's HTML with the alternative text that its cell has noted."""
+    text = html.escape(str(cell["metadata"].get("alt", "Picture")))
+    return str(html_of_picture).replace("<img ", f'<img alt="{text}" ')
 
 
 @pass_context
-def _markdown(context: Mapping, source: str) -> str:
+def notebook_markdown(context: Mapping, source: str) -> str:
     attachments = context.get("cell", {}).get("attachments", {})
-    return MarkdownWithMath(_Renderer(escape=False, attachments=attachments)).render(source)
+    return markdown(source, attachments)
 
 
-def report(results: Path | None = None) -> Path:
-    """Export the executed notebooks of a results folder to `report/index.html`; return its path.
-
-    Pages hold all they need and open without a network: images are embedded, equations are
-    MathML, and widgets (which need scripts from elsewhere) say where to find them alive.
-    """
-    results = results or paths.RESULTS
-    folder = results / "report"
-    chapters = [
-        (page_of(p, folder / f"{p.stem}.html"), _title(p))
-        for p in sorted((results / "notebooks").glob("[0-9]*.ipynb"))
-        if not p.stem.endswith(FAILED)
-    ]
-    runs = {}
-    for run in runs_folder.every(results / "runs"):
-        if run.notebook.exists():
-            name = f"{run.slug}-seed{run.seed}.html"
-            page = page_of(run.notebook, folder / "runs" / run.dataset / name)
-            runs.setdefault((run.dataset, run.slug), []).append((page, f"seed{run.seed}"))
-    if not chapters and not runs:
-        raise NotebookError(f"no executed notebooks in {shown(results)}: `make reproduce` first")
-    _write(folder / "index.html", _index(chapters, runs, folder))
-    return folder / "index.html"
+def markdown(source: str, attachments: Mapping | None = None) -> str:
+    """Markdown as HTML, not cleaned yet; attachments: pictures that it names."""
+    renderer = _Renderer(escape=False, attachments=attachments or {})
+    return MarkdownWithMath(renderer).render(source)
 
 
-def _title(notebook: Path) -> str:
+def title_of(notebook: Path) -> str:
     """The notebook's first heading."""
     for cell in read_notebook(notebook).cells:
         if cell.cell_type == "markdown" and (found := re.search(r"^# (.+)", cell.source, re.M)):
@@ -187,24 +187,18 @@ def _title(notebook: Path) -> str:
     return notebook.stem
 
 
-def _index(chapters: list, runs: dict, folder: Path) -> str:
-    def link(page: Path, text: str) -> str:
-        address = quote(os.fsencode(page.relative_to(folder).as_posix()))
-        return f'<a href="{address}">{html.escape(text)}</a>'
+def reachable(text: str) -> str:
+    """Cleaned HTML in which boxes that may scroll are reached by keys, and no heading is empty."""
+    text = text.replace(
+        '<div class="jp-RenderedHTMLCommon', '<div tabindex="0" class="jp-RenderedHTMLCommon'
+    )
+    return re.sub(r"<th\b([^>]*)></th>", r"<td\1></td>", text)
 
-    lines = [f"<li>{link(page, title)}</li>" for page, title in chapters]
-    table = [
-        f"<tr><td>{html.escape(dataset)}</td><td>{html.escape(row)}</td>"
-        f"<td>{' '.join(link(page, seed) for page, seed in pages)}</td></tr>"
-        for (dataset, row), pages in runs.items()
-    ]
-    return f"""<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8">{_POLICY}<title>RNN-HA: report</title>
-<style>body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 50rem; margin: 3rem auto; }}
-td {{ padding: .1rem 1.5rem .1rem 0; }}</style></head><body>
-<h1>Coarse-to-fine vehicle re-identification: report</h1>
-<ul>{"".join(lines)}</ul>
-<h2>Every training run</h2>
-<table>{"".join(table)}</table>
-</body></html>
-"""
+
+# What templates take in place of nbconvert's, which knows no pictures and no equations.
+FILTERS = {
+    "clean_html": clean.cleaned,
+    "markdown2html": notebook_markdown,
+    "with_alt": with_alt,
+    "reachable": reachable,
+}

@@ -9,7 +9,7 @@ from rnnha.figures.of_results import figures
 from rnnha.report.chapters import mark_tables
 from rnnha.runs import folder
 from rnnha.runs.results import Results
-from rnnha.tables import attention, build, finetuned, photographs, readme, released
+from rnnha.tables import answer, attention, build, finetuned, photographs, readme, released
 
 
 def rebuild(source: Path, results_root: Path) -> list[Path]:
@@ -21,18 +21,20 @@ def rebuild(source: Path, results_root: Path) -> list[Path]:
     tables, own = Path(results_root) / "tables", results_root == paths.RESULTS
     if own:
         mark_tables(of_runs=False)
-    written = []
+    written, shown = [], []
     for dataset in TABLES:
         results = Results(source, dataset)
         ran = any(folder.finished(source, dataset, slug) for slug, _, _ in results.rows)
         if ran or results.data_set.synthetic:
             written += build.write(build.build(results), tables)
+            shown.append(results)
         written += figures(results, Path(results_root) / "figures")
         written += attention.write(results, tables)
         if any(folder.finished(source, dataset, v.slug) for v in VARIANTS):
             written += released.write(results, tables)
         else:
             released.remove(dataset, tables)
+    written.append(answer.write(shown, tables))
     for page in (photographs, finetuned):
         written += page.write(Results(source, page.DATASET), tables)
     if own and source == folder.own():

@@ -208,15 +208,20 @@ def conclusion(results: Results) -> str:
     return f"{sentence(found, results.data_set.place, subject, other)} {paper}"
 
 
-def sentence(found: Difference, place: str, subject: str, other: str) -> str:
-    """The sentence of a difference, in the same words whichever way it goes; place: the set."""
-    verdict = {
+def support(found: Difference, subject: str, other: str) -> str:
+    """Which of the two the data support, if any, in one sentence."""
+    text = {
         1: f"The data support {subject}.",
         -1: f"The data support {other}.",
         0: "The data cannot tell the two apart.",
     }[found.verdict]
     if len(found.by_seed) < MINIMUM_SEEDS:
-        verdict += f" (Fewer than {MINIMUM_SEEDS} seeds: no conclusion is drawn from an interval.)"
+        text += f" (Fewer than {MINIMUM_SEEDS} seeds: no conclusion is drawn from an interval.)"
+    return text
+
+
+def sentence(found: Difference, place: str, subject: str, other: str) -> str:
+    """The sentence of a difference, in the same words whichever way it goes; place: the set."""
     kind = "Primary comparison" if found.primary else "Exploratory"
     where = "" if found.test_size == "test" else f", {found.test_size} vehicles"
     seeds = ", ".join(f"{d:+.2f}" for d in found.by_seed)
@@ -224,7 +229,8 @@ def sentence(found: Difference, place: str, subject: str, other: str) -> str:
         f"{kind}, {place}{where}: {subject} minus {other} is {found.value:+.2f} points of "
         f"{label(found.metric)} ({found.protocol}, o2; 95 % interval {found.low:+.2f} to "
         f"{found.high:+.2f} over {found.n_vehicles} test vehicles; seed by seed {seeds}). "
-        f"{verdict} A true difference of {found.smallest:.2f} points would put such an interval "
+        f"{support(found, subject, other)} "
+        f"A true difference of {found.smallest:.2f} points would put such an interval "
         f"off 0 with 80 % probability (2.8 standard errors; other test vehicles, the same "
         f"trainings)."
     )

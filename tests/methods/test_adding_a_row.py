@@ -14,17 +14,17 @@ from rnnha.paths import ROOT
 
 LOOK = """
 import json
-from rnnha.figures import of_results
+from rnnha.figures import marks, of_results
 from rnnha.runs import folder
 from rnnha.runs.results import Results
 from rnnha.tables import build
 results = Results(folder.own(), "rendered-veri")
 figure = of_results.cmc(results)
-colours = of_results.palette(results)
+looks = {title: marks.mark(slug) for slug, title, _ in results.rows}
 table = build.build(results)
 print(json.dumps({
     "legend": [text.get_text() for text in figure.axes[0].get_legend().get_texts()],
-    "colours": {name: list(colour) for name, colour in colours.items()},
+    "looks": looks,
     "page": build.pages(table)["rendered-veri.md"],
 }))
 """
@@ -96,8 +96,8 @@ def test_the_table_the_note_the_figure_and_the_colours_have_it(ran, python):
     assert re.search(r"\d+\.\d", line)
     assert "mean colour: the mean over the whole image, background and all" in found["page"]
     assert {"mean colour", "oracle: model"} <= set(found["legend"])
-    colours = [tuple(colour) for colour in found["colours"].values()]
-    assert "mean colour" in found["colours"] and len(set(colours)) == len(colours)
+    looks = [tuple(look) for look in found["looks"].values()]
+    assert "mean colour" in found["looks"] and len(set(looks)) == len(looks)
 
 
 def test_an_unknown_method_is_an_error_that_lists_the_known_ones(copy, python):

@@ -19,7 +19,9 @@ from pathlib import Path
 given = sys.argv[1:]
 said = " ".join(given)
 results = Path(os.environ["RNNHA_RESULTS"])
-mark, index = results / "tables/of-runs", results / "report/index.html"
+mark = results / "tables/of-runs"
+own = str(results) == "results" and not Path("real").exists()  # to the real one it is not its own
+index = (Path("build") if own else results) / "report/index.html"
 page = (results / "notebooks/{}.ipynb").__str__().format
 
 
@@ -151,7 +153,7 @@ RUNS = [
 ]
 CHAPTERS = ["01_explore_data", "03_table_veri", "04_table_vehicleid", "05_attention_maps"]
 PROMISED = """setup data reproduce smoke tables notebooks status accept lab test lint bench
-              faults report clean help""".split()
+              faults report slides clean help""".split()
 
 
 class Project:
@@ -253,7 +255,7 @@ def test_reproduce_makes_every_run_after_its_stage0_then_all_that_follows(projec
     for chapter in CHAPTERS:
         assert (project.folder / f"results/notebooks/{chapter}.ipynb").exists()
     assert "compared with the reference" in told and "Nothing to do" not in told
-    assert "results/report/index.html" in told
+    assert "build/report/index.html, build/report.zip" in told
 
 
 def test_runs_go_side_by_side(project: Project):
@@ -335,7 +337,7 @@ def test_a_notebook_lost_between_metrics_and_its_rename_is_written_later(project
 
 def test_a_report_lost_after_the_last_chapter_is_made_later(project: Project):
     project.reproduce()
-    (project.folder / "results/report/index.html").unlink()
+    (project.folder / "build/report/index.html").unlink()
     told = project.reproduce().stdout
     assert project.calls_with("rnnha report") and "Nothing to do" not in told
     assert project.trained == project.shown == []
@@ -446,6 +448,35 @@ def test_notebooks_shows_the_finished_runs_and_trains_none(project: Project):
     assert project.calls_with("--finished --datasets rendered-veri rendered-vehicleid")
     assert "05_attention_maps" in project.shown
     assert project.trained == [] and not project.calls_with("tables")
+
+
+def test_the_report_executes_what_is_left_and_is_written_each_time(project: Project):
+    """From a fresh clone, without a run and without a mark of what the tables are of."""
+    (project.folder / "real").touch()
+    without = ["00_coarse_to_fine", "01_explore_data", "03_table_veri", "04_table_vehicleid"]
+    (project.folder / "pages.txt").write_text(" ".join(without))
+    for shown in (without, []):
+        project.make("PYTHON=./python", "report", PYTHONPATH=str(ROOT))
+        assert [page for page in project.shown if page in without] == shown
+        assert len(project.calls_with("rnnha report")) == 1
+        assert project.trained == [] and not project.calls_with("tables")
+        assert (project.folder / "results/report/index.html").exists()
+
+
+def test_slides_come_after_the_data(project: Project):
+    project.make("PYTHON=./python", "slides")
+    assert [call.removeprefix("-m ") for call in project.calls] == ["rnnha data", "rnnha slides"]
+
+
+def test_clean_takes_the_report_and_keeps_what_it_is_made_of(project: Project):
+    project.reproduce()
+    for folder in ("rnnha", "rendering", "tests", "bench"):
+        (project.folder / folder).mkdir()
+    told = project.make("clean").stdout
+    assert not (project.folder / "build/report").exists() and "make report" in told
+    assert (project.folder / "results/notebooks/03_table_veri.ipynb").exists()
+    project.make("PYTHON=./python", "report")
+    assert project.shown == [] and (project.folder / "build/report/index.html").exists()
 
 
 def test_smoke_stays_in_its_folder_and_starts_anew(project: Project):

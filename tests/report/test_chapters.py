@@ -240,6 +240,19 @@ def test_a_report_is_left_that_is_older_than_a_notebook(made: Path, page: str):
     assert parts() == NOTHING | {"REPORT": ["yes"]}
 
 
+def test_without_runs_the_chapters_follow_the_committed_tables(results: Path):
+    """A fresh clone: nothing notes what the tables are of, and nothing is made twice."""
+    write(results / "tables/rendered-veri.md")
+    first = ["00_coarse_to_fine", "01_explore_data", "03_table_veri"]
+    assert parts([]) == NOTHING | {"CHAPTERS": first, "REPORT": ["yes"]}
+    for page in first:
+        execute(results, page, {"dataset": VERI})
+    write(results / "report/index.html")
+    assert parts([]) == NOTHING
+    renew(results / "tables/rendered-veri.md")
+    assert parts([]) == NOTHING | {"CHAPTERS": first, "REPORT": ["yes"]}
+
+
 # --- are the tables those of one's own runs? ---
 
 

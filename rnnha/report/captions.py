@@ -1,0 +1,57 @@
+"""What the pictures of the report show, in words: for those who cannot see them, and below them."""
+
+from rnnha.data.sets import SETS
+
+# Figures of a data set, by the end of their names: what is seen, and how to read it.
+_ABOUT = {
+    "order": (
+        "Chart of lines between two lists of methods, the poster's on the left and ours on the "
+        "right, the best on top",
+        "the poster's order of methods beside ours. Lines that cross are methods that change "
+        "places.",
+    ),
+    "differences": (
+        "Chart of differences between pairs of rows, each a point with its interval about a "
+        "line at 0",
+        "differences between rows, 95 % intervals. Right of 0 the first row of a pair is ahead.",
+    ),
+    "cmc": (
+        "Chart of rising curves, one a method, over the ranks 1 to 20",
+        "in how many of 100 queries a right image is among the first k.",
+    ),
+    "training": (
+        "Four charts of curves over the epochs: loss and accuracy, coarse and fine head",
+        "how the trained rows learned. A dotted line is where a next stage begins.",
+    ),
+    "types": (
+        "Chart of points with intervals, a group a vehicle type and a colour a method",
+        "the paper's rows within each type of vehicle.",
+    ),
+    "embeddings": (
+        "Four clouds of points, coloured by model and by vehicle",
+        "the states after the coarse and the fine step in two dimensions. A point is an image.",
+    ),
+    "attention": (
+        "Chart of scores of the attention maps, row by row",
+        "where the attention lies, and what it is worth.",
+    ),
+}
+ABOVE, BELOW = ("order",), ("cmc", "differences", "types", "training", "embeddings")  # the numbers
+# Pages of a data set's tables, by the end of their names: what the links to them say.
+OF_A_SET = {
+    "": "All rows and test lists, with intervals and notes",
+    "-exploratory": "Differences between rows, and scores by other protocols",
+    "-released": "The equations and the released code",
+}
+# Further tables, by the end of their names: how the report's navigation calls them.
+FURTHER = {"attention": "Attention", "study": "Study", "photographs": "Photographs"}
+
+
+def about(name: str) -> tuple[str, str]:
+    """Alternative text and caption of a figure by its file's name, <data set>-<what>."""
+    dataset, _, kind = name.rpartition("-")
+    if kind not in _ABOUT:
+        return f"Chart: {name.replace('-', ' ')}", f"{name.replace('-', ' ').capitalize()}."
+    seen, told = _ABOUT[kind]
+    place = SETS[dataset].place if dataset in SETS else dataset
+    return f"{seen}; {place}", f"{place}: {told}"
