@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rnnha.data.manifest import Benchmark
-from rnnha.figures import explorer, lesson, of_data
+from rnnha.figures import lesson, of_data, of_outcome
 from rnnha.paths import atomic
 from rnnha.runs.compare import CHECKPOINT
 
@@ -28,7 +28,7 @@ def drawn(benchmark: Benchmark, checkpoint: Path = CHECKPOINT) -> Iterator[tuple
     yield "nearest-coarse", lesson.neighbours(opened, name, by="o1")
     yield "nearest-fine", lesson.neighbours(opened, name)
     yield "nearest-even", lesson.neighbours(opened, name, attention=even)
-    yield "attention", explorer.grid(opened.seen, twins)
+    yield "attention", of_outcome.grid(opened.seen, twins)
 
 
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:

@@ -17,7 +17,7 @@ import pytest
 
 from rnnha.paths import ROOT
 from rnnha.report.execute import NotebookError, checked_parameters, execute
-from rnnha.report.page import report
+from rnnha.report.site import report
 
 IN_GIT = sorted((ROOT / "notebooks").glob("*.ipynb"))
 EXPECTED = [
