@@ -3,7 +3,12 @@ import { chooser, element, segments, slider } from "./controls.js";
 import { makePanel } from "./panel.js";
 import { makeStore } from "./store.js";
 
-const LAYERS = [["image", "image"], ["attention", "attention"], ["gradcam", "Grad-CAM"], ["cues", "cue mask"]];
+const LAYERS = [
+  ["image", "image"],
+  ["attention", "attention"],
+  ["gradcam", "Grad-CAM"],
+  ["cues", "cue mask"],
+];
 
 // Show it in `root`. index: what answers.index gives; ask(question): a promise of the answer.
 export function render(root, index, ask) {

@@ -38,10 +38,8 @@ def save(
     offered = sources.every()
     if not offered:
         raise FileNotFoundError("no rendered set is unpacked and no run is finished: `make data`")
-    chosen = {
-        source.dataset: _chosen(source, vehicles, images)
-        for source in reversed(offered)  # the first of a set decides
-    }
+    first = {source.dataset: source for source in reversed(offered)}
+    chosen = {dataset: _chosen(source, vehicles, images) for dataset, source in first.items()}
     pictures = _pictures(chosen)
     kept, packed, left = [], {}, []
     empty = {"index": answers.index(offered, chosen), "answers": {}, "pictures": pictures}

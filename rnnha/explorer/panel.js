@@ -14,7 +14,8 @@ export function makePanel({ index, store, state }, panel) {
   const readout = element("p", { class: "readout" });
   const results = makeResults(store);
   const note = element("p", { class: "note" });
-  const mix = slider("Attention", { min: -100, max: 100, step: 1, class: "mix" }, (value) => use({ t: value / 100 }));
+  const range = { min: -100, max: 100, step: 1, class: "mix" };
+  const mix = slider("Attention", range, (value) => use({ t: value / 100 }));
   const stops = [[-1, "uniform"], [0, "its own"], [1, "true cues"]].map(([t, text]) =>
     element("button", { type: "button", onclick: () => use({ t }) }, text),
   );
@@ -206,12 +207,18 @@ export function makePanel({ index, store, state }, panel) {
     node.classList.toggle("is-painted", Boolean(weights));
     stops[2].disabled = !cues;
     stops.forEach((button, i) => button.setAttribute("aria-pressed", `${!weights && at === i - 1}`));
-    const empty = weights && weights.every((value) => value === 0);
-    note.textContent = empty
-      ? "Nothing is painted yet, so it is uniform: click cells."
-      : weights
-        ? "Your own attention. Click cells to set and unset them."
-        : `${text[0].toUpperCase()}${text.slice(1)}. ${mask && !cues ? "No cue is visible here. " : ""}Click cells to paint your own.`;
+    note.textContent = weights ? aboutPaint(weights) : aboutMix(text, mask && !cues);
+  }
+
+  function aboutPaint(weights) {
+    return weights.some((value) => value > 0)
+      ? "Your own attention. Click cells to set and unset them."
+      : "Nothing is painted yet, so it is uniform: click cells.";
+  }
+
+  function aboutMix(text, hidden) {
+    const said = text[0].toUpperCase() + text.slice(1);
+    return `${said}. ${hidden ? "No cue is visible here. " : ""}Click cells to paint your own.`;
   }
 
   function where(cell) {
@@ -232,13 +239,17 @@ export function makePanel({ index, store, state }, panel) {
     const lines = (...texts) => texts.map((text) => element("span", {}, text));
     if (!image.own) return lines("This network has no attention of its own: its ranking is fixed.");
     if (pointed === null)
-      return lines("Point at a cell, or go there by the arrow keys, to read it.", "Click, Enter, + and − paint.");
+      return lines(
+        "Point at a cell, or go there by the arrow keys, to read it.",
+        "Click, Enter, + and − paint.",
+      );
     const positive = Array.from(image.scores, (score) => softplus(score) + index.epsilon);
     const total = positive.reduce((sum, value) => sum + value, 0);
     const score = image.scores[pointed].toFixed(2);
     const own = percent(image.own[pointed]);
+    const even = percent(1 / map.length);
     return lines(
-      `${where(pointed)}: weight ${percent(map[pointed])}; its own is ${own}, even ${percent(1 / map.length)}`,
+      `${where(pointed)}: weight ${percent(map[pointed])}; its own is ${own}, even ${even}`,
       `score ⟨u, X⟩ = ${score}; (softplus(${score}) + ${index.epsilon}) / ${total.toFixed(1)} = ${own}`,
     );
   }

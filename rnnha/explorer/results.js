@@ -59,7 +59,8 @@ export function makeResults(store) {
 
   return {
     node: element("div", { class: "results" }, score, strip, list, spoken),
-    // by: the state that is compared. found: places, nearest first, at least those shown. right: ranks of the right images.
+    // by: the state that is compared. found: places, nearest first, at least those shown.
+    // right: ranks of the right images.
     // own: the same ranks with the network's own attention. before: rank there by place, or null.
     show({ setName, set, query, by, found, right, own, before }) {
       const [now, then] = [averagePrecision(right), averagePrecision(own)];

@@ -9,13 +9,12 @@ export function makeStore(ask) {
 
   function once(question, unpacked) {
     const key = question.join("|");
-    if (!known.has(key)) {
-      if (known.size >= KEPT) known.delete(known.keys().next().value);
-      const answer = ask(question).then(unpacked);
-      answer.catch(() => known.delete(key)); // to be asked again
-      known.set(key, answer);
-    }
-    return known.get(key);
+    const answer = known.get(key) ?? ask(question).then(unpacked);
+    if (!known.has(key)) answer.catch(() => known.delete(key)); // to be asked again
+    known.delete(key);
+    known.set(key, answer); // the last, so that what was not wanted for long goes first
+    if (known.size > KEPT) known.delete(known.keys().next().value);
+    return answer;
   }
 
   return {

@@ -79,11 +79,14 @@ def wait_for(address: str, server: subprocess.Popen, log) -> None:
 def test_the_widget_is_played_by_keyboard(lab, browser, keep, capsys, tmp_path):
     context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(40_000)
     page.goto(lab)
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()  # before, a cell is not run
     page.locator(".jp-Notebook .cm-content").first.click()
     page.keyboard.press("Shift+Enter")
-    page.locator(".rnnha-explorer .found li").first.wait_for()
+    found, trouble = ".rnnha-explorer .found li", ".jp-OutputArea [data-mime-type*=stderr]"
+    page.locator(f"{found}, {trouble}").first.wait_for()
+    assert page.locator(found).count(), page.locator(trouble).all_inner_texts()
     keep(page, "widget", full=False)
 
     listed = "[...document.querySelectorAll('.found li')].map(n => +n.dataset.place)"

@@ -38,6 +38,12 @@ def test_the_renderer_and_the_tests_are_not_in_it(installed):
     assert names == {"rnnha", next(n for n in names if n.endswith(".dist-info"))}
 
 
+def test_what_the_explorer_is_made_of_is_in_it(installed):
+    made_of = {path.name for path in (ROOT / "rnnha/explorer").glob("*.[!p]*") if path.is_file()}
+    assert {"explorer.js", "explorer.css", "page.html"} <= made_of
+    assert made_of <= {path.name for path in (installed / "rnnha/explorer").iterdir()}
+
+
 def test_tables_and_the_shipped_checkpoint_work_from_anywhere(installed, tmp_path):
     done = call(installed, tmp_path, "tables", "--source", "runs")
     assert done.returncode == 0, done.stderr
