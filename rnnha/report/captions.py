@@ -36,7 +36,9 @@ _ABOUT = {
         "where the attention lies, and what it is worth.",
     ),
 }
-ABOVE, BELOW = ("order",), ("cmc", "differences", "types", "training", "embeddings")  # the numbers
+# Where they stand: above the numbers, below them, and below them when they are asked for.
+ABOVE, BELOW = ("order",), ("cmc",)
+FOLDED = ("differences", "types", "training", "embeddings")
 # Pages of a data set's tables, by the end of their names: what the links to them say.
 OF_A_SET = {
     "": "All rows and test lists, with intervals and notes",
