@@ -49,11 +49,15 @@ OF_A_SET = {
 FURTHER = {"attention": "Attention", "study": "Study", "photographs": "Photographs"}
 
 
-def about(name: str) -> tuple[str, str]:
-    """Alternative text and caption of a figure by its file's name, <data set>-<what>."""
+def about(name: str, title: str = "") -> tuple[str, str]:
+    """Alternative text and caption of a figure by its file's name, <data set>-<what>.
+
+    title: of the table that it belongs to, which says what any other figure is about.
+    """
     dataset, _, kind = name.rpartition("-")
     if kind not in _ABOUT:
-        return f"Chart: {name.replace('-', ' ')}", f"{name.replace('-', ' ').capitalize()}."
+        title = title or name.replace("-", " ")
+        return f"Chart of the table below: {title}", f"{title}."
     seen, told = _ABOUT[kind]
     place = SETS[dataset].place if dataset in SETS else dataset
     return f"{seen}; {place}", f"{place}: {told}"

@@ -164,7 +164,7 @@ class _Site:
             if (name := stem.rpartition("-")[0]) in SETS:
                 short = f"{short}, {SETS[name].title}"
             part = Section(stem, short, title, _html(body, title))
-            part.above = self._figures(figures, [stem])
+            part.above = self._figures(figures, [stem], title)
             found.append(part)
         return found
 
@@ -174,13 +174,13 @@ class _Site:
         self.write(name, "table.html.j2", title=title, body=_html(body, title))
         return Page(_address(name), text)
 
-    def _figures(self, folder: Path, stems: Iterable[str]) -> list[dict]:
+    def _figures(self, folder: Path, stems: Iterable[str], title: str = "") -> list[dict]:
         found = []
         for file in (folder / f"{stem}.png" for stem in stems):
             if file.is_file():
                 with Image.open(file) as picture:
                     width, height = picture.size
-                alt, caption = about(file.stem)
+                alt, caption = about(file.stem, title)
                 found.append(
                     {
                         "kind": file.stem.rpartition("-")[2],
