@@ -36,7 +36,9 @@ _ABOUT = {
         "where the attention lies, and what it is worth.",
     ),
 }
-ABOVE, BELOW = ("order",), ("cmc", "differences", "types", "training", "embeddings")  # the numbers
+# Where they stand: above the numbers, below them, and below them when they are asked for.
+ABOVE, BELOW = ("order",), ("cmc",)
+FOLDED = ("differences", "types", "training", "embeddings")
 # Pages of a data set's tables, by the end of their names: what the links to them say.
 OF_A_SET = {
     "": "All rows and test lists, with intervals and notes",
@@ -47,11 +49,15 @@ OF_A_SET = {
 FURTHER = {"attention": "Attention", "study": "Study", "photographs": "Photographs"}
 
 
-def about(name: str) -> tuple[str, str]:
-    """Alternative text and caption of a figure by its file's name, <data set>-<what>."""
+def about(name: str, title: str = "") -> tuple[str, str]:
+    """Alternative text and caption of a figure by its file's name, <data set>-<what>.
+
+    title: of the table that it belongs to, which says what any other figure is about.
+    """
     dataset, _, kind = name.rpartition("-")
     if kind not in _ABOUT:
-        return f"Chart: {name.replace('-', ' ')}", f"{name.replace('-', ' ').capitalize()}."
+        title = title or name.replace("-", " ")
+        return f"Chart of the table below: {title}", f"{title}."
     seen, told = _ABOUT[kind]
     place = SETS[dataset].place if dataset in SETS else dataset
     return f"{seen}; {place}", f"{place}: {told}"

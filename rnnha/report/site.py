@@ -20,7 +20,7 @@ from PIL import Image
 from rnnha import paths
 from rnnha.data.sets import SETS, TABLES
 from rnnha.paths import atomic
-from rnnha.report.captions import ABOVE, BELOW, FURTHER, OF_A_SET, about
+from rnnha.report.captions import ABOVE, BELOW, FOLDED, FURTHER, OF_A_SET, about
 from rnnha.report.clean import cleaned
 from rnnha.report.execute import FAILED, NotebookError, shown
 from rnnha.report.page import markdown, page_of, title_of
@@ -57,6 +57,7 @@ class Section:
     body: Markup = Markup("")
     above: list[dict] = field(default_factory=list)
     below: list[dict] = field(default_factory=list)
+    folded: list[dict] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
 
 
@@ -152,14 +153,18 @@ class _Site:
             part.body = _html(readme.excerpt(left[name]), part.short)
             part.above = self._figures(figures, [f"{name}-{kind}" for kind in ABOVE])
             part.below = self._figures(figures, [f"{name}-{kind}" for kind in BELOW])
+            part.folded = self._figures(figures, [f"{name}-{kind}" for kind in FOLDED])
             for kind, text in OF_A_SET.items():
                 if stem := left.pop(f"{name}{kind}", None):
                     part.pages.append(self._table(stem, text))
             found.append(part)
         for stem, file in left.items():
             title, body = _read(file)
-            part = Section(stem, FURTHER.get(stem.split("-")[-1], title), title, _html(body, title))
-            part.above = self._figures(figures, [stem])
+            short = FURTHER.get(stem.rpartition("-")[2], title)
+            if (name := stem.rpartition("-")[0]) in SETS:
+                short = f"{short}, {SETS[name].title}"
+            part = Section(stem, short, title, _html(body, title))
+            part.above = self._figures(figures, [stem], title)
             found.append(part)
         return found
 
@@ -169,15 +174,16 @@ class _Site:
         self.write(name, "table.html.j2", title=title, body=_html(body, title))
         return Page(_address(name), text)
 
-    def _figures(self, folder: Path, stems: Iterable[str]) -> list[dict]:
+    def _figures(self, folder: Path, stems: Iterable[str], title: str = "") -> list[dict]:
         found = []
         for file in (folder / f"{stem}.png" for stem in stems):
             if file.is_file():
                 with Image.open(file) as picture:
                     width, height = picture.size
-                alt, caption = about(file.stem)
+                alt, caption = about(file.stem, title)
                 found.append(
                     {
+                        "kind": file.stem.rpartition("-")[2],
                         "address": self.copy(file, f"figures/{file.name}"),
                         "alt": alt,
                         "caption": caption,

@@ -1,8 +1,9 @@
 """The lesson as slides, with its figures as files: a folder that opens without a network.
 
 The deck is nbconvert's, of the executed notebook 00, whose cells say which of them are slides;
-code stays out. reveal.js, which turns the pages, lies in the package (`assets/reveal.js`) and goes
-along: nothing is fetched, whatever tools and network a machine has.
+code stays out. reveal.js, which turns the pages, lies in the package (`assets/reveal.js`: two files
+of dist/ of its npm release 6.0.2, unchanged) and goes along: nothing is fetched, whatever tools and
+network a machine has.
 """
 
 import shutil

@@ -90,6 +90,8 @@ def test_on_paper_it_is_black_on_white_without_navigation_and_whole(index, visit
         ".length"
     )
     assert cut == 0
+    folded = page.locator("details img")
+    assert folded.count() > 1 and folded.first.bounding_box()["height"] > 100, "opened on paper"
 
 
 def test_one_walks_there_and_back(index, visit):

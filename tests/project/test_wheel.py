@@ -49,10 +49,18 @@ def test_tables_and_the_shipped_checkpoint_work_from_anywhere(installed, tmp_pat
     assert done.returncode == 0, done.stderr
     table = (tmp_path / "results/tables/rendered-veri.csv").read_text()
     assert "RNN-HA (ResNet),test,mAP,56.80" in table
+    done = call(installed, tmp_path, "report")
+    assert done.returncode == 0, done.stderr
+    assert "RNN-HA (ResNet)" in (tmp_path / "build/report/index.html").read_text()
     pictures = [str(path) for path in sorted((ROOT / "docs").glob("*.png"))[:2]]
     done = call(installed, tmp_path, "compare", *pictures)
     assert done.returncode == 0 and done.stdout.startswith("cosine "), done.stderr
     assert not list(tmp_path.glob("*.png"))  # no file unasked
+
+
+def test_what_turns_the_slides_is_in_it(installed):
+    for file in ("assets/reveal.js/reveal.js", "report/templates/slides.css"):
+        assert (installed / "rnnha" / file).read_bytes() == (ROOT / "rnnha" / file).read_bytes()
 
 
 def test_what_only_a_checkout_has_is_said(installed, tmp_path):
