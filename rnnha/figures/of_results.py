@@ -13,7 +13,7 @@ from rnnha.data import sets
 from rnnha.data.manifest import names_of
 from rnnha.data.subset import test_images
 from rnnha.experiments import row
-from rnnha.figures import plots
+from rnnha.figures import comparisons, plots
 from rnnha.figures.marks import markers, palette
 from rnnha.paths import REFERENCE, atomic
 from rnnha.runs.folder import finished
@@ -153,7 +153,7 @@ def forest(results: Results) -> Figure | None:
         results,
         f"differences between rows,\n{label(poster.metrics[0])}, {poster.protocol}{size} ({kind})",
     )
-    return plots.forest(pd.DataFrame(rows), title) if rows else None
+    return comparisons.forest(pd.DataFrame(rows), title) if rows else None
 
 
 def compared_order(results: Results) -> Figure | None:
@@ -166,7 +166,7 @@ def compared_order(results: Results) -> Figure | None:
         f"does the poster's order hold?\nKendall's τ {found.tau:.2f} "
         f"[{found.low:.2f}, {found.high:.2f}], by {metric}",
     )
-    return plots.two_orders(found.rows, title, palette(), markers())
+    return comparisons.two_orders(found.rows, title, palette(), markers())
 
 
 def embeddings(
@@ -251,7 +251,7 @@ def attention(results: Results) -> Figure | None:
     ahead = table[table["map"].isin(measured.TITLES) & table["measure"].isin(PANELS)]
     ahead = ahead.assign(map=ahead["map"].map(measured.TITLES))
     title = _title(results, "maps minus their mean maps, 95 % intervals over vehicles")
-    return plots.ahead(ahead, PANELS, title, palette(), markers())
+    return comparisons.ahead(ahead, PANELS, title, palette(), markers())
 
 
 MADE = {

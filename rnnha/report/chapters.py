@@ -24,6 +24,7 @@ LESSON, DATA, VERI, VEHICLEID, MAPS = (
     "05_attention_maps",
 )
 SUBJECT = "rnn-ha"  # the row whose maps are shown
+SHIPPED_ON = "rendered-veri"  # the set of the shipped network, whose maps are shown without a run
 _OF_RUNS = ".of-runs"  # beside the tables, where they are of one's own runs
 
 
@@ -45,6 +46,8 @@ def chapters(wanted: Sequence[Target], datasets: Sequence[str]) -> dict[str, dic
             found[chapter] = {"dataset": fitting[0], **source}
     if shown:
         found[MAPS] = {"dataset": shown[0][0], "experiment": SUBJECT, "seed": shown[0][1]}
+    elif not wanted and SHIPPED_ON in datasets:
+        found[MAPS] = {"dataset": SHIPPED_ON}
     return found
 
 

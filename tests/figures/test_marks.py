@@ -17,6 +17,7 @@ from masked_set import tiny_veri
 from rnnha.experiments import ROWS, STAGES0
 from rnnha.figures import maps, of_data, of_results, teaching
 from rnnha.figures.marks import mark
+from rnnha.runs.folder import RunFolder
 from rnnha.runs.results import Results
 
 SIZES = {"rendered-veri": "test", "rendered-vehicleid": "200"}
@@ -37,6 +38,7 @@ def figures(tmp_path_factory) -> dict[str, Figure]:
             history = {"stage": 1, "epoch": range(1, 9), "loss": 1.0, "coarse_loss": 2.0}
             history |= {"fine_loss": 3.0, "coarse_accuracy": 0.5, "fine_accuracy": 0.4}
             pd.DataFrame(history).to_csv(run / "history.csv", index=False)
+        RunFolder(source / dataset / "rnn-ha" / "seed0").write_maps(measured_maps())
         pd.DataFrame(
             {"vehicle_id": range(10), "type": list("aaaaabbbbb"), "model": "m", "paint": "p"}
         ).to_csv(source / dataset / "vehicles.csv", index=False)
@@ -55,6 +57,17 @@ def figures(tmp_path_factory) -> dict[str, Figure]:
             drawn = of_results.drawn(Results(source, dataset))
         found |= {f"{dataset}-{name}": figure for name, figure in drawn.items()}
     return found
+
+
+def measured_maps() -> pd.DataFrame:
+    measures = ("auc", "pointing", "mass_ratio", "insertion", "deletion")
+    lines = [
+        {"map": name, "measure": measure, "vehicle_id": vehicle, "value": vehicle / 10 + k}
+        for k, name in enumerate(("attention", "attention (mean)", "gradcam", "gradcam (mean)"))
+        for measure in (*measures, *("beside_mean", "beside_even") * ("(" not in name))
+        for vehicle in range(10)
+    ]
+    return pd.DataFrame(lines)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from rnnha.figures import plots
+from rnnha.figures import comparisons, plots
 
 
 def test_cmc_curves_draw_the_given_values():
@@ -26,7 +26,7 @@ def test_forest_draws_intervals_where_they_are_and_marks_the_primary_one():
             "primary": [True, False],
         }
     )
-    ax = plots.forest(rows, "t").axes[0]
+    ax = comparisons.forest(rows, "t").axes[0]
     ends = [bar.get_segments()[0][:, 0].tolist() for bar in ax.collections]
     assert ends == [[0.5, 2.0], [-4.0, 0.0]]
     weights = [t.get_fontweight() for t in ax.get_yticklabels()]

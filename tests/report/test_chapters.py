@@ -133,11 +133,14 @@ def test_a_set_that_the_poster_has_not_has_no_table():
 
 
 def test_without_runs_the_tables_are_those_of_the_reference():
+    """And the maps those of the shipped network, on the set that it has learned from."""
     assert left.chapters([], [VERI]) == {
         "00_coarse_to_fine": {"dataset": VERI},
         "01_explore_data": {"dataset": VERI},
         "03_table_veri": {"dataset": VERI},
+        "05_attention_maps": {"dataset": VERI},
     }
+    assert "05_attention_maps" not in left.chapters([], ["rendered-vehicleid"])
 
 
 def test_an_unknown_set_is_named():
@@ -243,7 +246,7 @@ def test_a_report_is_left_that_is_older_than_a_notebook(made: Path, page: str):
 def test_without_runs_the_chapters_follow_the_committed_tables(results: Path):
     """A fresh clone: nothing notes what the tables are of, and nothing is made twice."""
     write(results / "tables/rendered-veri.md")
-    first = ["00_coarse_to_fine", "01_explore_data", "03_table_veri"]
+    first = ["00_coarse_to_fine", "01_explore_data", "03_table_veri", "05_attention_maps"]
     assert parts([]) == NOTHING | {"CHAPTERS": first, "REPORT": ["yes"]}
     for page in first:
         execute(results, page, {"dataset": VERI})
