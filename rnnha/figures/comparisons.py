@@ -69,12 +69,11 @@ def ahead(
     methods = list(dict.fromkeys(values["method"]))
     offsets = np.linspace(-0.36, 0.36, len(methods))
     with style():
-        figure = Drawing(
-            figsize=(11.4, 1.8 + 0.22 * len(maps) * len(methods)), layout="constrained"
-        )
-        for ax, (measure, label) in zip(
-            figure.subplots(1, len(panels), sharey=True), panels.items(), strict=True
-        ):
+        rows = -(-len(panels) // 2)
+        height = rows * (1.1 + 0.17 * len(maps) * len(methods)) + 1
+        figure = Drawing(figsize=(11, height), layout="constrained")
+        axes = figure.subplots(rows, 2, sharey=True).flat
+        for ax, (measure, label) in zip(axes, panels.items(), strict=True):
             for row in values[values["measure"] == measure].itertuples():
                 ax.errorbar(
                     row.ahead,
