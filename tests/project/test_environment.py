@@ -48,7 +48,7 @@ def declared(extras: tuple[str, ...] = ("render", "index", "dev")) -> dict[str, 
 
 
 def python_files():
-    for folder in ("rnnha", "rendering", "tests", "bench"):
+    for folder in ("rnnha", "rendering", "study", "tests", "bench"):
         yield from (ROOT / folder).rglob("*.py")
 
 
@@ -66,7 +66,7 @@ def imported() -> set[str]:
                 names |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 names.add(node.module.split(".")[0])
-    own = {path.stem for path in python_files()} | {"rnnha", "rendering"}
+    own = {path.stem for path in python_files()} | {"rnnha", "rendering", "study"}
     return names - set(sys.stdlib_module_names) - own
 
 

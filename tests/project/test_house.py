@@ -13,7 +13,7 @@ from rnnha.paths import ROOT
 @pytest.fixture
 def house(tmp_path):
     """A copy of what imports one another."""
-    for room in ("rnnha", "rendering"):
+    for room in ("rnnha", "rendering", "study"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / room, tmp_path / room, ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)

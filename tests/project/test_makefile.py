@@ -411,7 +411,7 @@ def test_an_empty_name_of_the_results_is_not_this_folder(project: Project):
     for arguments, environment in (([], {"RNNHA_RESULTS": ""}), (["RNNHA_RESULTS="], {})):
         project.reproduce(*arguments, **environment)
         assert project.metrics(RUNS[0]).exists()
-        for folder in ("rnnha", "rendering", "tests", "bench", "runs"):
+        for folder in ("rnnha", "rendering", "study", "tests", "bench", "runs"):
             (project.folder / folder).mkdir(exist_ok=True)
         project.make("clean", "RUNS=1", *arguments, **environment)
         assert not project.metrics(RUNS[0]).exists()
@@ -470,7 +470,7 @@ def test_slides_come_after_the_data(project: Project):
 
 def test_clean_takes_the_report_and_keeps_what_it_is_made_of(project: Project):
     project.reproduce()
-    for folder in ("rnnha", "rendering", "tests", "bench"):
+    for folder in ("rnnha", "rendering", "study", "tests", "bench"):
         (project.folder / folder).mkdir()
     told = project.make("clean").stdout
     assert not (project.folder / "build/report").exists() and "make report" in told
@@ -540,7 +540,7 @@ def test_clean_leaves_data_and_runs_unless_told(project: Project):
     data = project.folder / "data/VeRi/image_train/0001_c001_00016450_0.jpg"
     data.parent.mkdir(parents=True)
     data.touch()
-    for folder in ("rnnha", "rendering", "tests", "bench"):
+    for folder in ("rnnha", "rendering", "study", "tests", "bench"):
         (project.folder / folder / "__pycache__").mkdir(parents=True)
     told = project.make("clean").stdout
     assert data.exists() and project.metrics(RUNS[0]).exists()
@@ -561,7 +561,7 @@ def test_clean_removes_the_runs_where_they_are(project: Project):
     elsewhere = {"RNNHA_RESULTS": str(project.folder / "my results")}
     project.reproduce()
     project.reproduce(**elsewhere)
-    for name in ("my", "results of others", "rnnha", "rendering", "tests", "bench"):
+    for name in ("my", "results of others", "rnnha", "rendering", "study", "tests", "bench"):
         (project.folder / name).mkdir()
     (project.folder / "my results/paper.txt").touch()
     project.make("clean", "RUNS=1", **elsewhere)
@@ -573,7 +573,7 @@ def test_clean_removes_the_runs_where_they_are(project: Project):
 
 def test_clean_and_reproduce_in_one_call_start_anew(project: Project):
     project.reproduce()
-    for folder in ("rnnha", "rendering", "tests", "bench"):
+    for folder in ("rnnha", "rendering", "study", "tests", "bench"):
         (project.folder / folder).mkdir()
     project.make("PYTHON=./python", "clean", "reproduce", "RUNS=1")
     assert sorted(project.trained) == sorted(RUNS)
