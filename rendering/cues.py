@@ -26,8 +26,8 @@ DRAW = {  # kind: (model, placing) -> [(sheet, material), ...]
     "roof": panels.roof,
     "luggage": attachments.luggage,
     "flags": attachments.flags,
-    "mark": marks.mark,
 }
+OF_THE_STUDY = {"mark": marks.mark}
 
 
 @lru_cache(maxsize=256)
@@ -36,6 +36,6 @@ def cue_sheets(model: Model, cues: tuple[Cue, ...]) -> list[tuple[Cue, Sheet, di
     return [
         (cue, sheet, material)
         for cue in cues
-        for sheet, material in DRAW[cue.kind](model, dict(cue.where))
+        for sheet, material in (DRAW | OF_THE_STUDY)[cue.kind](model, dict(cue.where))
         if len(sheet)
     ]

@@ -18,7 +18,7 @@ def package(tmp_path):
 
 def test_comments_and_docstrings_do_not_make_results_stale(package):
     before = keys.source_key(package)
-    source = package / "scoring" / "ranking.py"
+    source = package / "scoring" / "places.py"
     text = source.read_text()
     source.write_text('"""Another docstring."""\n# a comment\n' + text.split('"""', 2)[2])
     assert keys.source_key(package) == before
