@@ -214,6 +214,6 @@ def sentences(table: pd.DataFrame, data_set: DataSet, method: str = "RNN-HA") ->
         )
         parts.append(
             f"By {MEASURES[measure].partition(',')[0]} it is {says}: {line['value']:.1f}, "
-            f"{line['ahead']:+.1f} [{line['ahead_low']:+.1f}, {line['ahead_high']:+.1f}]."
+            f"{line['ahead']:+z.1f} [{line['ahead_low']:+z.1f}, {line['ahead_high']:+z.1f}]."
         )
     return " ".join(parts)
