@@ -46,7 +46,12 @@ OF_A_SET = {
     "-released": "The equations and the released code",
 }
 # Further tables, by the end of their names: how the report's navigation calls them.
-FURTHER = {"attention": "Attention", "study": "Study", "photographs": "Photographs"}
+FURTHER = {
+    "attention": "Attention",
+    "study": "Study",
+    "photographs": "Photographs",
+    "finetune": "Fine-tuning",
+}
 
 
 def about(name: str, title: str = "") -> tuple[str, str]:
