@@ -19,10 +19,7 @@ LOYALTY = 0.85  # share of colours that are one of the vehicle's two accents
 def draw_cues(model: Model, paint: str, rng: np.random.Generator) -> tuple[Cue, ...]:
     """Five to eight cues: two on the front, two on the rear, one or two on each side, often one
     above."""
-    grounds = [PAINTS[paint][0]]
-    if model.load and model.load.kind in BOARDS:
-        grounds.append(BOARDS[model.load.kind])
-    free = [n for n in COLORS if all(contrast(COLORS[n], g) >= CONTRAST for g in grounds)]
+    free = free_colors(model, paint)
     accents = [free[i] for i in rng.choice(len(free), 2, replace=False)]
 
     def colors(count: int) -> tuple[str, ...]:
@@ -53,6 +50,14 @@ def draw_cues(model: Model, paint: str, rng: np.random.Generator) -> tuple[Cue, 
     if rng.random() < 0.6:
         add(_some(rng, above, 1)[0])
     return tuple(cues)
+
+
+def free_colors(model: Model, paint: str) -> list[str]:
+    """The colours that stand out from all of the vehicle's grounds."""
+    grounds = [PAINTS[paint][0]]
+    if model.load and model.load.kind in BOARDS:
+        grounds.append(BOARDS[model.load.kind])
+    return [n for n in COLORS if all(contrast(COLORS[n], g) >= CONTRAST for g in grounds)]
 
 
 def _some(rng: np.random.Generator, kinds: list[str], count: int) -> list[str]:

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from rendering.identity import Cue
-from rendering.livery import CONTRAST, contrast
-from rendering.materials import BOARDS, PAINTS
+from rendering.livery import free_colors
 from rendering.mesh import Sheet, carve, lift
-from rendering.panels import COLORS, LIFT, belt, colored, side_limits
+from rendering.panels import LIFT, belt, colored, side_limits
 from rendering.surface import anchor, surface
 from rendering.templates import Model
 
@@ -34,7 +33,7 @@ class Marks:
 
     def draw(self, model: Model, paint: str, rng: np.random.Generator) -> tuple[Cue, ...]:
         """The vehicle's own marks: cells and colours, drawn for each side."""
-        free = _free(model, paint)
+        free = free_colors(model, paint)
         cues = []
         for side in SIDES:
             for cell in sorted(rng.choice(CELLS, self.own, replace=False).tolist()):
@@ -47,7 +46,7 @@ class Marks:
         self, model: Model, paint: str, own: tuple[Cue, ...], rng: np.random.Generator
     ) -> list[tuple[Sheet, dict]]:
         """The discs of a pass, where the vehicle has no mark of its own; (sheet, material)."""
-        free, taken, pieces = _free(model, paint), {}, []
+        free, taken, pieces = free_colors(model, paint), {}, []
         for cue in own:
             where = dict(cue.where)
             taken.setdefault(where["faces"][0], set()).add(where["cell"])
@@ -57,14 +56,6 @@ class Marks:
                 color = free[rng.integers(len(free))]
                 pieces.append((patch(model, side, cell, self.size, np.hypot), colored(color)))
         return [(sheet, material) for sheet, material in pieces if len(sheet)]
-
-
-def _free(model: Model, paint: str) -> list[str]:
-    """The colours that stand out from the vehicle's grounds."""
-    grounds = [PAINTS[paint][0]]
-    if model.load and model.load.kind in BOARDS:
-        grounds.append(BOARDS[model.load.kind])
-    return [n for n in COLORS if all(contrast(COLORS[n], g) >= CONTRAST for g in grounds)]
 
 
 def mark(model: Model, w: dict) -> list[tuple[Sheet, dict]]:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from rnnha.figures import maps, plots
 from rnnha.figures.of_data import place
 from rnnha.images.decode import pixels
-from rnnha.runs.outcome import Outcome, of_run
+from rnnha.runs.outcome import Outcome
 
 NEAREST = 5
 
@@ -33,13 +33,6 @@ def grid(run: Outcome, names: list[str], strength: float = 0.5) -> Figure:
         titles=[f"vehicle {v}" for v in rows["vehicle_id"]],
         strength=strength,
     )
-
-
-def figure(
-    dataset: str, experiment: str, seed: int, image_name: str, strength: float = 0.5
-) -> Figure:
-    """`closely` for a finished run, by its names; FileNotFoundError where it is not there."""
-    return closely(of_run(dataset, experiment, seed), image_name, strength)
 
 
 def closely(run: Outcome, image_name: str, strength: float = 0.5) -> Figure:

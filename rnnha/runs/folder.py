@@ -36,6 +36,8 @@ from rnnha.runs.small_files import (
     write_per_query,
 )
 
+# Ends the name of a kind of map in `maps.csv.gz`: its mean over training images, see `runs.maps`.
+MEAN = " (mean)"
 HISTORY = (
     "stage",
     "epoch",

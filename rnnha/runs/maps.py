@@ -24,12 +24,12 @@ from rnnha.images.cache import Images
 from rnnha.methods.network import load_checkpoint
 from rnnha.models.rnn_ha import CoarseToFine, UniformAttention
 from rnnha.runs import folder
-from rnnha.runs.folder import RunFolder
+from rnnha.runs.folder import MEAN, RunFolder
 from rnnha.runs.run import prepared
 from rnnha.scoring import attention, leaving_out
 from rnnha.scoring.cams import CAMS, cam
+from rnnha.scoring.swap import distribution
 
-MEAN = " (mean)"
 # Enough that the mean map no longer moves: of a network's map, that of a thousand images.
 TRAINING_IMAGES = 1000
 BATCH = 200
@@ -141,8 +141,11 @@ def _beside(maps: Maps, means: Maps, vehicles: NDArray) -> pd.DataFrame:
     parts = []
     for name, values in maps.items():
         even = np.full_like(means[name], 1 / means[name].size)
-        own = _shares(values)
-        for measure, other in (("beside_mean", _shares(means[name][None])), ("beside_even", even)):
+        own = distribution(values)
+        for measure, other in (
+            ("beside_mean", distribution(means[name][None])),
+            ("beside_even", even),
+        ):
             value = ((own - other) ** 2).sum((1, 2))
             parts.append(
                 pd.DataFrame(
@@ -150,9 +153,3 @@ def _beside(maps: Maps, means: Maps, vehicles: NDArray) -> pd.DataFrame:
                 )
             )
     return pd.concat(parts)
-
-
-def _shares(maps: NDArray) -> NDArray:
-    """Maps as shares of their sums; even where a map is 0 everywhere."""
-    total = maps.sum((1, 2), keepdims=True)
-    return np.where(total > 0, maps / np.where(total > 0, total, 1), 1 / maps[0].size)

@@ -81,11 +81,12 @@ def curves(
     place, cells = pd.Index(names), X[0, 0].numel()
     *_, (_, _, _, query, gallery) = (t for t in trials(benchmark, None, kept_draws()) if t[2] == 0)
     asked = place.get_indexer(query["name"])
-    whole = np.ones(X[asked, 0].shape, bool)
+    queries = X[asked]
+    whole = np.ones(queries[:, 0].shape, bool)
     known = ranking.unit(with_cells(head, X, torch.ones(X[:, 0].shape)).numpy())
 
     def precision(kept: NDArray[np.bool_]) -> NDArray[np.float64]:
-        vectors = ranking.unit(with_cells(head, X[asked], torch.from_numpy(kept)).numpy())
+        vectors = ranking.unit(with_cells(head, queries, torch.from_numpy(kept)).numpy())
         found = _distance(pd.Index(query["name"]), vectors, place, known)
         return rank_images(query, gallery, None, found, benchmark.protocol == "veri").ap
 

@@ -11,12 +11,11 @@ import pandas as pd
 from rnnha.data.sets import DataSet
 from rnnha.experiments import ABLATION
 from rnnha.paths import atomic
-from rnnha.runs.folder import finished
+from rnnha.runs.folder import MEAN, finished
 from rnnha.runs.results import Results
 from rnnha.scoring.intervals import TAIL, interval, paired_difference, resampled_means
 from rnnha.tables.pages import markdown_page
 
-MEAN = " (mean)"
 TITLES = {
     "attention": "attention",
     "gradcam": "Grad-CAM",

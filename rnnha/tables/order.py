@@ -1,5 +1,6 @@
 """Does the poster's order of methods hold here? Its ranks beside ours, and Kendall's tau."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ class Order(NamedTuple):
     rows: pd.DataFrame
 
 
+@lru_cache(maxsize=4)  # a sentence, a figure and the answer ask for the same bootstrap
 def order(results: Results) -> Order | None:
     """The order by the table's first metric on its largest test list, of the poster's rows that
     have been run; None for fewer than FEWEST. Values are means over seeds."""

@@ -78,7 +78,7 @@ def test_maps_belong_to_the_image_of_their_name(run):
 
 def test_the_figure_shows_image_maps_mask_and_the_five_nearest(run):
     name = "0004_c002_00000001_0.png"
-    canvas = of_outcome.figure("rendered-veri", "rnn-ha", 0, name, strength=0.3)
+    canvas = of_outcome.closely(run, name, strength=0.3)
     shown = [np.asarray(ax.images[0].get_array()) for ax in canvas.axes if ax.images]
     image = of_outcome.pixels(run.images.loc[name, "path"])
     np.testing.assert_array_equal(shown[0], image)
@@ -92,9 +92,9 @@ def test_the_figure_shows_image_maps_mask_and_the_five_nearest(run):
 
 
 def test_a_row_without_attention_shows_what_it_has(run):
-    canvas = of_outcome.figure("rendered-veri", "identity-only", 0, "0001_c001_00000001_0.png")
-    assert [ax.get_title() for ax in canvas.axes[1:3]] == ["Grad-CAM", "cue mask"]
     plain = outcome.of_run("rendered-veri", "identity-only", 0)
+    canvas = of_outcome.closely(plain, "0001_c001_00000001_0.png")
+    assert [ax.get_title() for ax in canvas.axes[1:3]] == ["Grad-CAM", "cue mask"]
     with pytest.raises(ValueError, match="no attention"):
         of_outcome.grid(plain, ["0001_c001_00000001_0.png"])
 
@@ -107,7 +107,7 @@ def test_unknown_names_and_missing_runs_are_explained(run):
     with pytest.raises(FileNotFoundError, match="rows with attention"):
         outcome.scores("rendered-veri", "identity-only", 0)
     with pytest.raises(KeyError, match="no test image 'a.jpg'"):
-        of_outcome.figure("rendered-veri", "rnn-ha", 0, "a.jpg")
+        of_outcome.closely(run, "a.jpg")
 
 
 def test_pick_is_by_chance_the_same_each_time_and_prefers_images_with_cues(run):
