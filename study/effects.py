@@ -86,10 +86,10 @@ def of_conditions() -> pd.DataFrame:
     idea: title, effect, low, high (at CONFIDENCE), smallest, every_seed (+1, -1 or 0), verdict."""
     rows = []
     for condition in CONDITIONS:
-        ends = [differences(LEVELS[end], PRIMARY) for end in (condition.helped, condition.other)]
-        if any(end is None for end in ends):
+        found = _effect(LEVELS[condition.helped], LEVELS[condition.other])
+        if found is None:
             continue
-        effect, error, by_seed = _effect(*ends)
+        effect, error, by_seed = found
         low, high = effect - NORMAL * error, effect + NORMAL * error
         learned = all(has_learned(LEVELS[end]) for end in (condition.low, condition.high))
         side = int(np.sign(by_seed.iloc[0])) if by_seed.map(np.sign).nunique() == 1 else 0
@@ -107,17 +107,23 @@ def of_conditions() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _effect(helped: pd.DataFrame, other: pd.DataFrame) -> tuple[float, float, pd.Series]:
-    """The difference of two levels, its standard error, and the difference seed by seed.
+def _effect(helped: Level, other: Level) -> tuple[float, float, pd.Series] | None:
+    """The difference of two levels, its standard error, and the difference seed by seed; None
+    where one of them has no results.
 
-    Vehicles of one set are paired; those of two sets are different ones, and variances add up.
+    Vehicles of one rendered set are paired, those that both levels have scored. Those of two sets
+    are different ones, though their numbers may be the same, and variances add up.
     """
-    by_seed = helped.mean() - other.mean()
-    if helped.index.equals(other.index):
-        found = _mean(helped - other)
-        return found.estimate, found.standard_error, by_seed
-    one, two = _mean(helped), _mean(other)
-    return one.estimate - two.estimate, np.hypot(one.standard_error, two.standard_error), by_seed
+    one, two = differences(helped, PRIMARY), differences(other, PRIMARY)
+    if one is None or two is None:
+        return None
+    if helped.rendered == other.rendered:
+        both = (one - two).dropna()
+        found = _mean(both)
+        return found.estimate, found.standard_error, both.mean()
+    first, second = _mean(one), _mean(two)
+    error = np.hypot(first.standard_error, second.standard_error)
+    return first.estimate - second.estimate, error, one.mean() - two.mean()
 
 
 def _says(condition: Condition, low: float, high: float, side: int, learned: bool) -> str:
