@@ -131,7 +131,7 @@ status: $(READY) ## which runs are finished, unfinished, missing or stale, and w
 	@$(RNNHA) status $(ASKED)
 
 attention: data ## measure the maps of the finished runs, two minutes each; then the tables
-	@$(SINGLE) $(RNNHA) maps
+	@$(SINGLE) $(RNNHA) maps --datasets $(DATASETS) --seeds $(SEEDS) $(if $(ROWS),--rows $(ROWS))
 	@$(RNNHA) tables --source runs
 
 accept: $(READY) ## take the finished runs as the reference; write the shipped checkpoint

@@ -2,9 +2,10 @@
 
     python -m rendering rendered-veri-dev        # once, half an hour on two cores
     PYTHONPATH=. python bench/learnable.py [--sizes 96 128] [--vehicles 100 200 400 600] [--write]
+    PYTHONPATH=. python bench/learnable.py --set study-dev --sizes 96 --vehicles 300 --epochs 24
 
 Trains the control *identity only* (its stage 0, then as long again) on so many training vehicles of
-the development set, with as many steps for each number of vehicles, and scores all test vehicles
+a development set, with as many steps for each number of vehicles, and scores all test vehicles
 by VeRi's protocol. Finished points are kept in build/learnable, so that a killed call goes on.
 `--write` keeps the table in results/bench.
 """
@@ -15,15 +16,16 @@ from dataclasses import replace
 from pathlib import Path
 
 BUILD = Path(__file__).parents[1] / "build"
-FOLDER = BUILD / "render" / "rendered-veri-dev"
 # Before rnnha is imported: it reads the variable once.
 os.environ.setdefault("RNNHA_RESULTS", str(BUILD / "learnable"))
+SET = "rendered-veri-dev"
 COLUMNS = ["vehicles", "image_size", "epochs", "seed", "auc_look_alikes", "auc_all"]
 COLUMNS += ["mAP", "mAP_look_alikes", "minutes"]
 
 
-def point(vehicles: int, size: int, epochs: int, seed: int) -> dict:
-    """Train and score one point; `epochs` a stage are those for all training vehicles."""
+def point(name: str, vehicles: int, size: int, epochs: int, seed: int) -> dict:
+    """Train and score one point; `epochs` a stage are those for all training vehicles of set
+    `name`."""
     import pandas as pd
 
     from rnnha import experiments, profiles
@@ -34,9 +36,9 @@ def point(vehicles: int, size: int, epochs: int, seed: int) -> dict:
     from rnnha.scoring import look_alikes, protocols
     from rnnha.scoring.pairs import separation
 
-    whole = veri.read(FOLDER / "VeRi", FOLDER.name, True)
+    whole = veri.read(BUILD / "render" / name / "VeRi", name, True)
     part = subset.fewer_vehicles(whole, vehicles, None)
-    part = replace(part, name=f"dev-{vehicles}-{size}-{epochs}")
+    part = replace(part, name=f"{name}-{vehicles}-{size}-{epochs}")
     profile = profiles.profile("rendered")
     scale = replace(
         profile.vgg_m,
@@ -72,21 +74,23 @@ def point(vehicles: int, size: int, epochs: int, seed: int) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--set", default=SET, help="a rendered set, in build/render")
     parser.add_argument("--sizes", type=int, nargs="+", default=[96, 128])
     parser.add_argument("--vehicles", type=int, nargs="+", default=[100, 200, 400, 600])
     parser.add_argument("--epochs", type=int, default=12, help="a stage, for all vehicles")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--write", action="store_true", help="keep results/bench/learnable.csv")
+    parser.add_argument("--write", action="store_true", help="keep it in results/bench")
     options = parser.parse_args()
     rows = []
     for size in options.sizes:
         for vehicles in options.vehicles:
-            rows.append(point(vehicles, size, options.epochs, options.seed))
+            rows.append(point(options.set, vehicles, size, options.epochs, options.seed))
             print({k: round(v, 3) for k, v in rows[-1].items()}, flush=True)
     if options.write:
         from machine import keep
 
-        keep(rows, COLUMNS, "learnable.csv", threads=1)
+        name = "learnable" if options.set == SET else f"learnable-{options.set}"
+        keep(rows, COLUMNS, f"{name}.csv", threads=1)
 
 
 if __name__ == "__main__":

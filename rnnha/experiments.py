@@ -94,7 +94,7 @@ ROWS = (
         "RNN-HA (672)",
         "paper",
         VEHICLEID,
-        "three times as many pixels a side: what do small cues gain by being seen larger?",
+        "more pixels a side (paper: 672 for 224): what do small cues gain by being seen larger?",
         method="network",
         pixels=672,
     ),

@@ -33,7 +33,8 @@ def targets(
     if own := [d for d in datasets if sets.is_own(d)]:
         raise ValueError(f"{own[0]}: there are no tables for a manifest; use rnnha run")
     result: dict[Target, None] = {}
-    chosen, seeds = slugs and _chosen(slugs), tuple(seeds)
+    slugs, seeds = list(slugs or ()), tuple(seeds)
+    chosen = _chosen(slugs)
     for dataset in datasets:
         for r in [*rows_of(dataset), *(VARIANTS if chosen else ())]:
             if chosen and r not in chosen:
@@ -44,9 +45,11 @@ def targets(
                 for each in [*methods.needed(r), r]:
                     result[dataset, each.slug, seed] = None
     runs = {slug for _, slug, _ in result}
-    for r in chosen or ():
-        if r.slug not in runs:
-            raise ValueError(f"{r.title} is no row of the table of {' or '.join(datasets)}")
+    for slug in slugs:
+        # Of a group, a set has what it can: rendered sets alone have the oracle of cues.
+        if not any(r.slug in runs for r in _chosen([slug])):
+            title = slug if slug in GROUPS else experiments.row(slug).title
+            raise ValueError(f"{title} is no row of the table of {' or '.join(datasets)}")
     return list(result)
 
 

@@ -206,3 +206,16 @@ def test_checkpointing_keeps_the_inputs_of_the_stages_and_one_stage():
 def test_wishes_that_no_table_has_are_refused(datasets, rows, word):
     with pytest.raises(ValueError, match=word):
         targets(datasets, rows, [0], profiles.profile("rendered"))
+
+
+def test_a_group_of_rows_is_what_a_set_can_have_of_it():
+    """Real sets have no masks, so no oracle of cues; by its own name that is an error."""
+    scale = profiles.profile("paper")
+    found = {
+        name: {row for _, row, _ in targets([name], ["ablation"], [0], scale)}
+        for name in ("veri", "photographs", "rendered-veri")
+    }
+    assert found["veri"] == found["photographs"] == found["rendered-veri"] - {"oracle-cues"}
+    assert {"fc-ha", "rnn-h", "rnn-ha", "identity-only", "stage0"} < found["veri"]
+    with pytest.raises(ValueError, match="cues is no row of the table of veri"):
+        targets(["veri"], ["oracle-cues"], [0], scale)
