@@ -1,10 +1,15 @@
 """The photographs' reader: grammar, identities, split, and the 370 real ones."""
 
+import subprocess
+import sys
+
 import pytest
+from PIL import Image
 
 import tiny_sets
 from rnnha.data.sets import load
 from rnnha.files import DataError
+from rnnha.paths import ROOT
 
 
 def write(folder, vehicles, cameras=(1, 2)):
@@ -120,3 +125,22 @@ def test_the_370_photographs(shared):
     vehicles = benchmark.manifest.groupby("type")["vehicle_id"].nunique().to_dict()
     assert vehicles == {"car": 125, "truck": 56, "bus": 4}
     assert len(benchmark.query) == len(benchmark.gallery) == 93
+
+
+def test_the_part_that_the_results_are_about_is_made_from_a_clone(tmp_path):
+    """Cars of images/train, at most 256 pixels; no motorcycle, and nothing of images/test."""
+    sizes = {"train/car_1": (512, 256), "train/motorcycle_1": (64, 64), "test/bus_1": (64, 64)}
+    for name, size in sizes.items():
+        for camera in (1, 2):
+            file = tmp_path / "clone" / "images" / f"{name}_cam{camera}.jpg"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", size, (200, 30, 30)).save(file)
+    script = ROOT / "scripts" / "photographs.py"
+    command = [sys.executable, script, tmp_path / "clone", tmp_path / "photographs"]
+    subprocess.run(command, check=True, cwd=ROOT)
+    files = sorted((tmp_path / "photographs/images").iterdir())
+    assert [f.name for f in files] == ["car_1_cam1.jpg", "car_1_cam2.jpg"]
+    assert Image.open(files[0]).size == (256, 128)
+    again = [sys.executable, script, tmp_path, tmp_path / "photographs"]
+    refused = subprocess.run(again, capture_output=True, text=True, cwd=ROOT)
+    assert refused.returncode == 1 and "has no files like car_0001_cam1.jpg" in refused.stderr
