@@ -1,7 +1,8 @@
 """The simple cues of the study (docs/study.md): square marks that are a vehicle's own, and discs
 that stand beside them for one pass and tell nobody's identity.
 
-Each side has a grid of cells; a mark or a disc stands in the middle of one.
+Each side has a grid of cells; a mark or a disc stands in the middle of one. Where it reaches into
+the next cell, it lies above or below what is there, discs below all marks.
 """
 
 from dataclasses import dataclass
@@ -54,7 +55,8 @@ class Marks:
             left = [k for k in range(CELLS) if k not in taken.get(side, ())]
             for cell in rng.choice(left, self.passing, replace=False).tolist():
                 color = free[rng.integers(len(free))]
-                pieces.append((patch(model, side, cell, self.size, np.hypot), colored(color)))
+                disc = patch(model, side, cell, self.size, np.hypot, below=True)
+                pieces.append((disc, colored(color)))
         return [(sheet, material) for sheet, material in pieces if len(sheet)]
 
 
@@ -68,8 +70,11 @@ def _square(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return np.maximum(np.abs(u), np.abs(v))
 
 
-def patch(model: Model, side: str, cell: int, size: float, norm) -> Sheet:
-    """The surface within size / 2 of the middle of a cell, by a norm of the tangent plane."""
+def patch(model: Model, side: str, cell: int, size: float, norm, below: bool = False) -> Sheet:
+    """The surface within size / 2 of the middle of a cell, by a norm of the tangent plane.
+
+    It lies a little higher than that of any cell that it can reach, and than all that are `below`.
+    """
     row, column = divmod(cell, COLUMNS)
     across, up = (column + 0.5) / COLUMNS, (row + 0.5) / ROWS
     if side in ("left", "right"):
@@ -84,4 +89,5 @@ def patch(model: Model, side: str, cell: int, size: float, norm) -> Sheet:
     inside, _ = carve(
         near, lambda p: np.maximum(norm(*at.plane(p)) - size / 2, 0.3 - at.facing(p)), 4, 0.03
     )
-    return lift(inside, 2.2 * LIFT)
+    layer = 2 * (row % 2) + column % 2 + (0 if below else 4)
+    return lift(inside, (2.2 + 0.3 * layer) * LIFT)

@@ -1,7 +1,8 @@
 """From the levels' small results to the study's table, sentences and picture."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from scipy import stats
 
 from rnnha.figures import plots
 from rnnha.paths import atomic
-from rnnha.scoring.intervals import POWER_80, Interval, interval
+from rnnha.scoring.intervals import POWER_80
 from rnnha.scoring.look_alikes import SUFFIX
 from rnnha.tables.pages import markdown_page
 from study.conditions import CONDITIONS, LEVELS, Condition, Level
@@ -31,31 +32,80 @@ LEARNED = 5.0  # points of mAP above the network that is not trained
 NORMAL = stats.norm.ppf((1 + CONFIDENCE) / 2)
 
 
-def differences(level: Level, measure: str) -> pd.DataFrame | None:
-    """A measure by vehicle and seed, points of mAP: [vehicles x seeds]; None without results."""
+def differences(level: Level, measure: str) -> list[pd.DataFrame] | None:
+    """What each test vehicle's queries add to a measure; None without results.
+
+    A table for each protocol whose mean the level is: a line a vehicle, a column a seed with the
+    sum of differences in points of AP, and "queries", their number.
+    """
     found = read(level)
     if found is None:
         return None
     subject, minus, protocol = MEASURES[measure]
-    wide = found[found["protocol"] == protocol].pivot(
-        index="vehicle_id", columns=["row", "seed"], values="mAP"
-    )
+    inside = [f"{protocol} ({view})" for view in level.views] or [protocol]
+    parts = [_difference(found[found["protocol"] == each], subject, minus) for each in inside]
+    return None if any(part.empty for part in parts) else parts
+
+
+def _difference(found: pd.DataFrame, subject: str, minus: str) -> pd.DataFrame:
+    wide = found.pivot(index="vehicle_id", columns=["row", "seed"], values="mAP")
     if wide.empty:
-        return None
-    return (wide[subject] - wide[minus]).dropna()
+        return wide
+    queries = found.groupby("vehicle_id")["queries"].first()
+    return (wide[subject] - wide[minus]).mul(queries, axis=0).assign(queries=queries)
 
 
-def _mean(table: pd.DataFrame) -> Interval:
-    return interval(table.mean(axis=1), table.index)
+class Estimate(NamedTuple):
+    """A difference in points of mAP, the same seed by seed, and how far other test vehicles would
+    move it: its standard error and its 95 % interval."""
+
+    value: float
+    by_seed: pd.Series
+    error: float
+    low: float
+    high: float
+    n_vehicles: int
+
+
+def estimated(parts: list[pd.DataFrame], minus: Sequence[pd.DataFrame] = ()) -> Estimate:
+    """The mean over protocols of `parts`, less that of `minus`, which has the same vehicles.
+
+    Of each protocol it is the mean over queries, as mAP is. The bootstrap resamples vehicles, with
+    all that they have in every protocol.
+    """
+    tables = [*parts, *minus]
+    weights = [sign / len(side) for sign, side in ((1, parts), (-1, minus)) for _ in side]
+    vehicles = sorted(set().union(*(table.index for table in tables)))
+    tables = [table.reindex(vehicles, fill_value=0) for table in tables]
+
+    def statistic(*columns, axis=-1):
+        pairs = zip(weights, columns[::2], columns[1::2], strict=True)
+        return sum(w * np.sum(s, axis=axis) / np.sum(n, axis=axis) for w, s, n in pairs)
+
+    sums = [table.drop(columns="queries") for table in tables]
+    counts = [table["queries"].to_numpy(float) for table in tables]
+    data = [x for s, n in zip(sums, counts, strict=True) for x in (s.mean(axis=1).to_numpy(), n)]
+    found = stats.bootstrap(data, statistic, paired=True, method="percentile", rng=0)
+    by_seed = sum(w * s.sum() / n.sum() for w, s, n in zip(weights, sums, counts, strict=True))
+    bounds = found.confidence_interval
+    return Estimate(
+        float(statistic(*data)),
+        by_seed,
+        float(found.standard_error),
+        *map(float, bounds),
+        len(vehicles),
+    )
 
 
 def has_learned(level: Level) -> bool:
-    """Whether RNN-H is LEARNED points above the untrained network."""
+    """Whether RNN-H is LEARNED points above the untrained network (within all views)."""
     found = read(level)
-    base = read(LEVELS[level.trained])
-    whole = found[found["protocol"] == "image-to-image"].groupby("row")["mAP"].mean()
-    untrained = base[(base["row"] == UNTRAINED) & (base["protocol"] == "image-to-image")]["mAP"]
-    return bool(whole["rnn-h"] > untrained.mean() + LEARNED)
+    found = found[found["protocol"] == "image-to-image"]
+    of_row = (
+        found.assign(ap=found["queries"] * found["mAP"]).groupby("row")[["ap", "queries"]].sum()
+    )
+    means = of_row["ap"] / of_row["queries"]
+    return bool(means["rnn-h"] > means[UNTRAINED] + LEARNED)
 
 
 def of_levels() -> pd.DataFrame:
@@ -64,18 +114,18 @@ def of_levels() -> pd.DataFrame:
     rows = []
     for level in LEVELS.values():
         for measure in MEASURES:
-            if (table := differences(level, measure)) is None:
+            if (parts := differences(level, measure)) is None:
                 continue
-            found = _mean(table)
+            found = estimated(parts)
             rows.append(
                 {
                     "level": level.name,
                     "measure": measure,
-                    "value": found.estimate,
+                    "value": found.value,
                     "ci_low": found.low,
                     "ci_high": found.high,
                     "n_vehicles": found.n_vehicles,
-                    "by_seed": " ".join(f"{v:+.2f}" for v in table.mean()),
+                    "by_seed": " ".join(f"{v:+.2f}" for v in found.by_seed),
                 }
             )
     return pd.DataFrame(rows)
@@ -111,19 +161,18 @@ def _effect(helped: Level, other: Level) -> tuple[float, float, pd.Series] | Non
     """The difference of two levels, its standard error, and the difference seed by seed; None
     where one of them has no results.
 
-    Vehicles of one rendered set are paired, those that both levels have scored. Those of two sets
-    are different ones, though their numbers may be the same, and variances add up.
+    Vehicles of one rendered set are paired. Those of two sets are different ones, though their
+    numbers may be the same, and variances add up.
     """
     one, two = differences(helped, PRIMARY), differences(other, PRIMARY)
     if one is None or two is None:
         return None
     if helped.rendered == other.rendered:
-        both = (one - two).dropna()
-        found = _mean(both)
-        return found.estimate, found.standard_error, both.mean()
-    first, second = _mean(one), _mean(two)
-    error = np.hypot(first.standard_error, second.standard_error)
-    return first.estimate - second.estimate, error, one.mean() - two.mean()
+        found = estimated(one, minus=two)
+        return found.value, found.error, found.by_seed
+    first, second = estimated(one), estimated(two)
+    error = np.hypot(first.error, second.error)
+    return first.value - second.value, error, first.by_seed - second.by_seed
 
 
 def _says(condition: Condition, low: float, high: float, side: int, learned: bool) -> str:

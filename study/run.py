@@ -20,7 +20,7 @@ from study.conditions import LEVELS, ROWS, SEEDS, Level, benchmark, profile
 
 BUILD = paths.ROOT / "build"
 RESULTS = paths.ROOT / "results" / "study"
-COLUMNS = ["row", "seed", "protocol", "vehicle_id", "mAP"]
+COLUMNS = ["row", "seed", "protocol", "vehicle_id", "queries", "mAP"]
 UNTRAINED = "untrained"
 
 
@@ -29,9 +29,10 @@ def file_of(level: Level) -> Path:
 
 
 def study(levels: list[Level], jobs: int, profile_name: str = "rendered") -> None:
-    """Bring these levels to their files, one after another; jobs: processes side by side."""
-    for level in levels:
-        if level.views or file_of(level).is_file():
+    """Bring these levels to their files, one after another; jobs: processes side by side. A level
+    of views is read off the base's runs."""
+    for level in dict.fromkeys(LEVELS[level.trained] for level in levels):
+        if file_of(level).is_file():
             continue
         folder = rendered(level.rendered, jobs)
         print(f"{level.name}: training", flush=True)
@@ -69,12 +70,13 @@ def train(level: Level, folder: Path, slug: str, seed: int, profile_name: str) -
 
 
 def scores(run: RunFolder) -> pd.DataFrame:
-    """Mean AP in percent of each test vehicle's queries, by protocol; image to image, by o2."""
+    """How many queries each test vehicle has, and their mean AP in percent, by protocol; image to
+    image, by o2."""
     found = run.per_query()
     found = found[found["protocol"].str.startswith("image-to-image") & (found["first_rank"] > 0)]
     found = found[~found["protocol"].str.contains("[", regex=False)]
-    means = 100 * found.groupby(["protocol", "vehicle_id"])["ap"].mean()
-    table = means.rename("mAP").reset_index()
+    table = found.groupby(["protocol", "vehicle_id"])["ap"].agg(queries="size", mAP="mean")
+    table = table.assign(mAP=100 * table["mAP"]).reset_index()
     return table.assign(row=run.slug, seed=run.seed)[COLUMNS]
 
 
@@ -88,18 +90,10 @@ def keep(level: Level, found: pd.DataFrame) -> None:
 
 
 def read(level: Level) -> pd.DataFrame | None:
-    """A level's small result, COLUMNS; None where it is not there. A level of views is read off
-    the base's."""
+    """A level's small result, COLUMNS; None where it is not there. A level of views has the
+    base's."""
     file = file_of(LEVELS[level.trained])
-    if not file.is_file():
-        return None
-    found = pd.read_csv(file, comment="#")
-    if not level.views:
-        return found
-    inside = [f"image-to-image ({view})" for view in level.views]
-    found = found[found["protocol"].isin(inside)]
-    means = found.groupby(["row", "seed", "vehicle_id"], as_index=False)["mAP"].mean()
-    return means.assign(protocol="image-to-image")[COLUMNS]
+    return pd.read_csv(file, comment="#") if file.is_file() else None
 
 
 def results_folder() -> None:

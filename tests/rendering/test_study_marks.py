@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 
 from rendering import plan
 from rendering.catalogue import VERI_MODELS
-from rendering.marks import CELLS, SIDES, Marks, mark, patch
+from rendering.marks import CELLS, COLUMNS, SIDES, Marks, mark, patch
 from rendering.mesh import refine
 from rendering.surface import OUTWARD, surface
 
@@ -49,6 +49,29 @@ def test_a_square_is_larger_than_the_disc_inside_it():
 
     assert area(square) == pytest.approx(0.09, rel=0.15)
     assert area(disc) / area(square) == pytest.approx(np.pi / 4, rel=0.1)
+
+
+@pytest.mark.parametrize("one, other", [(0, 1), (0, COLUMNS), (0, COLUMNS + 1), (1, COLUMNS)])
+def test_what_reaches_into_the_next_cell_lies_in_a_layer_of_its_own(one, other):
+    """On one surface the renderer would mix the two. Discs lie below every mark."""
+    model = VERI_MODELS[0]
+
+    def above(cell, of, below=False, of_below=False) -> float:
+        """How much higher a piece is than another where they overlap, metres."""
+        first, second = (
+            refine(refine(patch(model, "left", c, 1.5, np.hypot, low)))
+            for c, low in ((cell, below), (of, of_below))
+        )
+        middles, others = first[..., :3].mean(1), second[..., :3].mean(1)
+        apart, near = cKDTree(others).query(middles)
+        kept = apart < 0.02
+        assert kept.sum() > 20
+        rise = (middles - others[near]) * first[..., 3:6].mean(1)
+        return float(np.median(rise.sum(1)[kept]))
+
+    assert abs(above(one, other)) > 0.0008
+    assert above(one, other, of_below=True) > 0.0008
+    assert above(one, other, below=True) < -0.0008
 
 
 def test_discs_change_from_pass_to_pass_and_keep_clear_of_the_marks():

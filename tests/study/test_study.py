@@ -9,6 +9,7 @@ import pytest
 from rnnha import paths
 from rnnha.data.archives import unpack
 from rnnha.data.sets import SETS
+from rnnha.scoring.intervals import interval
 from study import effects, run
 from study.conditions import CONDITIONS, LEVELS, ROWS, Level, benchmark, profile
 
@@ -86,7 +87,7 @@ def results(monkeypatch, tmp_path):
                     value = {"rnn-ha": 40 + ahead + noise, "untrained": floor + 0 * noise}
                     of = pd.DataFrame({"mAP": value.get(slug, 40 + 0 * noise)})
                     of["vehicle_id"] = range(vehicles)
-                    rows.append(of.assign(row=slug, seed=seed, protocol=protocol))
+                    rows.append(of.assign(row=slug, seed=seed, protocol=protocol, queries=2))
         run.keep(LEVELS[level], pd.concat(rows)[run.COLUMNS])
 
     return write
@@ -121,12 +122,36 @@ def test_vehicles_of_one_set_are_paired(results):
     assert found["low"] == pytest.approx(0.5, abs=1e-6) == found["high"]
 
 
-def test_vehicles_that_one_level_cannot_score_are_left_out_of_the_pairs(results):
-    """The last two vehicles were not scored with the fine map; the others' noise still cancels."""
-    results("base", 0)
-    results("cells-high", 0.5, vehicles=62)
-    found = effects.of_conditions().set_index("condition").loc["cells of the map"]
-    assert found["low"] == pytest.approx(0.5, abs=1e-6) == found["high"]
+def table(sums: list[float], queries: list[int], first: int = 0) -> pd.DataFrame:
+    index = pd.RangeIndex(first, first + len(sums))
+    return pd.DataFrame({0: sums, "queries": queries}, index=index, dtype=float)
+
+
+def test_a_measure_is_the_mean_over_queries_with_the_interval_of_the_tables():
+    """As mAP is, and not over vehicles: 120 vehicles with one to four queries each, against the
+    interval that all tables have, which takes the queries one by one."""
+    rng = np.random.default_rng(5)
+    queries = rng.integers(1, 5, 120)
+    vehicles = np.repeat(np.arange(120), queries)
+    values = rng.normal(size=len(vehicles))
+    sums = pd.Series(values).groupby(vehicles).sum()
+    found = effects.estimated([table(sums.tolist(), queries.tolist())])
+    expected = interval(values, vehicles)
+    assert found.value == pytest.approx(values.mean())
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    assert found.error == pytest.approx(expected.standard_error)
+
+
+def test_a_level_of_views_is_the_mean_of_its_protocols():
+    """Front: 6 points over 3 queries of two vehicles. Rear: -1 of one query of a third one. Twenty
+    times each."""
+    front, rear = table([2, 4] * 20, [1, 2] * 20), table([-1] * 20, [1] * 20, first=40)
+    assert effects.estimated([front, rear]).value == pytest.approx((6 / 3 + -1 / 1) / 2)
+    # Less the same at the base, where those three have (3 + 0 + 3) / 4 points a query.
+    base = table([3, 0] * 20 + [3] * 20, [1, 2] * 20 + [1] * 20)
+    found = effects.estimated([front, rear], minus=[base])
+    assert found.value == pytest.approx(0.5 - 1.5) and found.by_seed[0] == pytest.approx(-1)
+    assert found.n_vehicles == 60
 
 
 def test_no_effect_tells_what_would_have_been_found(results):
@@ -171,11 +196,15 @@ def test_a_level_is_trained_once_and_kept_whole(monkeypatch, tmp_path):
     }
     assert kept["vehicle_id"].nunique() == 40 and kept["mAP"].between(0, 100).all()
     assert "commit" in run.file_of(LEVELS["base"]).read_text().splitlines()[0]
-    views = run.read(LEVELS["views-low"])
-    one = kept[kept["protocol"].isin(["image-to-image (front)", "image-to-image (rear)"])]
-    expected = one.groupby("vehicle_id")["mAP"].mean()
-    pd.testing.assert_series_equal(
-        views.set_index("vehicle_id")["mAP"], expected, check_names=False
+    scored = kept[kept["protocol"] == "image-to-image"].set_index("vehicle_id")
+    per_query = pd.read_csv(paths.RESULTS / "runs/study-base/rnn-h/seed0/per_query.csv.gz")
+    own = per_query[per_query["protocol"] == "image-to-image"]
+    assert scored["queries"].sum() == len(own)
+    assert (scored["queries"] * scored["mAP"]).sum() / len(own) == pytest.approx(
+        100 * own["ap"].mean(), abs=0.001
     )
     monkeypatch.setattr(run, "rendered", lambda *a: pytest.fail("it is done already"))
     run.study([LEVELS["base"], LEVELS["views-low"]], 1)
+    run.file_of(LEVELS["base"]).unlink()
+    with pytest.raises(pytest.fail.Exception, match="it is done already"):
+        run.study([LEVELS["views-low"]], 1)  # which is read off the base's
