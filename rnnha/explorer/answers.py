@@ -65,13 +65,15 @@ def index(offered: list[Source], images: dict[str, list[str]] | None = None) -> 
 
 
 def _network(source: Source) -> dict:
-    other = source.trained_on != source.dataset
+    sets_seen = source.learned_from
+    trained = f"trained on {' and '.join(map(_title, sets_seen))}" if sets_seen else "not trained"
+    other = bool(sets_seen) and source.dataset not in sets_seen
     return {
         "key": source.key,
         "set": source.dataset,
         "title": source.title,
         "weights": source.weights,
-        "trained": f"trained on {_title(source.trained_on)}" + (", another set" if other else ""),
+        "trained": trained + (", another set" if other else ""),
         "attends": source.attends,
     }
 

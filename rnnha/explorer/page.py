@@ -84,9 +84,12 @@ def _bare(found: dict) -> str:
 
 
 def _chosen(source: Source, vehicles: int, images: int) -> list[str]:
-    """Names of images that are queries, of vehicles drawn by chance."""
+    """Names of images that are queries, of vehicles drawn by chance; fewer than `images` of each
+    where no vehicle has so many."""
     seen = sources.seen(source)
-    return replace(seen, images=seen.images[seen.images["query"]]).pick(vehicles, images)
+    queries = seen.images[seen.images["query"]]
+    most = queries["vehicle_id"].value_counts().max()
+    return replace(seen, images=queries).pick(vehicles, min(images, most))
 
 
 def _pictures(chosen: dict[str, list[str]]) -> dict[str, str]:

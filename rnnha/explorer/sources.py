@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
-from rnnha import experiments, paths
+from rnnha import experiments, methods, paths
 from rnnha.data import sets
 from rnnha.methods.network import load_checkpoint
 from rnnha.runs import compare, folder, outcome, release
@@ -37,8 +37,16 @@ class Source:
         return f"{experiments.row(release.ROW).title}, seed {release.SEED} (shipped)"
 
     @property
-    def trained_on(self) -> str:
-        return self.dataset if self.slug else release.DATASET
+    def learned_from(self) -> list[str]:
+        """The data sets that it has seen, in order; none for a system that does not learn."""
+        if not self.slug:
+            return [release.DATASET]
+        config = folder.locate(self.dataset, self.slug, self.seed).config()
+        if "outside" in config:
+            return [config["outside"]]
+        before = [each["dataset"] for each in config.get("checkpoint", {}).get("seen", ())]
+        learns = config.get("phases", methods.of(experiments.row(self.slug)).learns)
+        return [*before, self.dataset] if learns else before
 
     @property
     def room(self) -> Path:
@@ -49,7 +57,7 @@ class Source:
     def attends(self) -> bool:
         """Whether it has an attention of its own, and so can be asked about another."""
         row = experiments.row(self.slug or release.ROW)
-        return row.method == "network" and row.kind != "stage" and row.attention != "uniform"
+        return methods.of(row).has_steps and row.attention != "uniform"
 
 
 RELEASED = Source(release.DATASET, release.ROW, release.SEED)  # what the shipped network was

@@ -1,5 +1,6 @@
 """What must hold before a run is begun, or taken for finished."""
 
+import json
 from typing import TYPE_CHECKING
 
 from rnnha.data.matches import Matches, expect_matches
@@ -11,7 +12,8 @@ if TYPE_CHECKING:
 
 def expect_same(wanted: "Run") -> None:
     """Raise ValueError where a finished run was made with other settings or of other data."""
-    found, config = wanted.folder.config(), wanted.config()
+    # as JSON gives it back, where a tuple is a list
+    found, config = wanted.folder.config(), json.loads(json.dumps(wanted.config()))
     # by the profile, and by what was at hand
     decided_before = ["stage0", "takes", "pretrained"]
     if wanted.checkpoint is None:  # nobody asked for one
@@ -40,7 +42,7 @@ def expect_trainable(wanted: "Run") -> Matches:
     coarse = benchmark.train.coarse_id
     if wanted.method.learns and coarse.empty:
         lacking.append("images with split train")
-    elif _learns_from_few(wanted, known := int(coarse.notna().sum())):
+    elif wanted.method.learns and _learns_from_few(wanted, known := int(coarse.notna().sum())):
         lacking.append(
             f"coarse labels: found them for {known:,} of {len(coarse):,} training images, and "
             "networks learn from labelled images alone (fill the column coarse_id or type for half "

@@ -44,10 +44,14 @@ def measurable(
     seeds: Sequence[int] | None = None,
 ) -> list[RunFolder]:
     """One's own finished runs whose maps can be measured: of the ablation's trained rows, on
-    rendered sets; None: all. Raises KeyError for unknown rows, and ValueError where there is no
-    such run."""
+    rendered sets; None: all. Raises KeyError for unknown rows, and ValueError for other ones, and
+    where there is no such run."""
     wanted = [experiments.row(slug) for slug in rows] if rows else ABLATION
-    slugs = [r.slug for r in wanted if methods.of(r).has_weights]
+    slugs = [r.slug for r in ABLATION if methods.of(r).has_weights]
+    if rows and (other := [r.slug for r in wanted if r.slug not in slugs]):
+        known = ", ".join(slugs)
+        raise ValueError(f"{', '.join(other)}: maps are measured of {known} alone")
+    slugs = [r.slug for r in wanted if r.slug in slugs]
     found = [
         run
         for run in folder.every(folder.own())

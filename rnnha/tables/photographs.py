@@ -66,7 +66,7 @@ def _page(table: pd.DataFrame) -> pd.DataFrame:
 def _notes(results: Results) -> list[str]:
     rows = rows_of(None, synthetic=False)
     configs = [c for r in rows for c in configurations(results.source, DATASET, r.slug)]
-    learned = next((c for c in configs if "train_images" in c), None)
+    learned = next((c for c in configs if "train_vehicles" in c), None)
     told = [
         "Real photographs from two cameras (Vehicle-Re-ID-Dataset): a query of camera 1 is ranked "
         "against all test images of camera 2. Percent; mean ± standard deviation over seeds "

@@ -177,6 +177,14 @@ def test_the_page_takes_what_fits_and_says_what_does_not(seen, tmp_path):
     assert [n["key"] for n in embedded(part)["index"]["networks"]] == [VERI]
 
 
+def test_more_images_of_a_vehicle_than_there_are_is_as_many_as_there_are(seen, tmp_path):
+    """Photographs have one query a vehicle."""
+    assert page.save(file := tmp_path / "page.html", vehicles=2, images=50) == []
+    most = seen.images[seen.images["query"]]["vehicle_id"].value_counts().max()
+    vehicles = embedded(file)["index"]["sets"][VERI]["vehicles"]
+    assert {len(own) for _, _, own in vehicles} == {most}
+
+
 def test_it_is_one_file_that_names_nothing_elsewhere(seen, tmp_path):
     page.save(file := tmp_path / "page.html", vehicles=2, images=1)
     text = re.sub(r'id="answers">.*?</script>', "", file.read_text(), flags=re.DOTALL)

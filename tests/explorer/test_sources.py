@@ -1,5 +1,7 @@
 """Which networks are offered, and what each kind of row answers, against the network itself."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -46,6 +48,36 @@ def test_every_row_that_attends_tells_enough_to_compute_o2_of_any_map(models, sl
         given = torch.tensor(new[None], dtype=torch.float32)
         truth = model(image, attention=given).o2.numpy()
     np.testing.assert_allclose(unit(o2[None]), unit(truth), atol=5e-3)
+
+
+def test_what_a_network_has_seen_is_what_its_run_says(tmp_path, monkeypatch):
+    """GoogLeNet learned elsewhere; a fine-tuned network on two sets; some have not learned."""
+    monkeypatch.setattr(paths, "RESULTS", tmp_path)
+    seen = {"checkpoint": {"seen": [{"dataset": VERI}]}}
+    runs = {
+        "googlenet": {"outside": VEHICLEID, "phases": [{}]},
+        "rnn-ha": {"phases": [{}]},
+        "rnn-ha-finetuned": seen | {"phases": [{}]},
+        "rnn-ha-given": seen | {"phases": []},
+        "untrained": {"phases": []},
+        "bow-cn": {},
+        "lomo": {},
+    }
+    for slug, config in runs.items():
+        folder = tmp_path / "runs" / "photographs" / slug / "seed0"
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text(json.dumps(config))
+    found = {slug: Source("photographs", slug).learned_from for slug in runs}
+    assert found == {
+        "googlenet": [VEHICLEID],
+        "rnn-ha": ["photographs"],
+        "rnn-ha-finetuned": [VERI, "photographs"],
+        "rnn-ha-given": [VERI],
+        "untrained": [],
+        "bow-cn": ["photographs"],
+        "lomo": [],
+    }
+    assert Source("photographs", "rnn-ha-given").attends
 
 
 def test_a_row_without_attention_has_its_rankings(models):

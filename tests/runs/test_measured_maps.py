@@ -108,6 +108,8 @@ def test_no_run_to_measure_says_how_to_make_one(monkeypatch, tmp_path):
         maps.measurable()
     with pytest.raises(KeyError, match="unknown experiment 'rnn'"):
         maps.measurable(rows=["rnn"])
+    with pytest.raises(ValueError, match="vami: maps are measured of fc-ha, rnn-h, rnn-ha"):
+        maps.measurable(rows=["rnn-ha", "vami"])
 
 
 def test_the_file_of_a_run_comes_back_as_it_was_written(benchmark, found, tmp_path):

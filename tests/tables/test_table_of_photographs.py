@@ -1,5 +1,7 @@
 """The photographs' table, from runs whose values are made by hand."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -37,6 +39,18 @@ def test_the_page_parts_controls_and_says_what_it_is(results, tmp_path):
     order = [line.split(" | ")[0].strip("| ") for line in lines if line.startswith("| ")]
     assert order[-3:] == ["Triplet Loss", "controls, not in the paper", "BNNeck baseline"]
     assert photographs.write(Results(tmp_path / "none", "photographs"), tmp_path) == []
+
+
+def test_what_the_networks_learned_from_is_told_beside_rows_that_are_no_networks(results, tmp_path):
+    """BOW-CN stands before them and learns words from the images, not from vehicles."""
+    write_run(tmp_path, "photographs", "bow-cn", 0, queries(SCORES, "cross-camera"))
+    learned = {"bow-cn": {}, "triplet": {"train_vehicles": 92}}
+    for slug, more in learned.items():
+        file = tmp_path / "photographs" / slug / "seed0" / "config.json"
+        config = {"settings_key": "k", "train_images": 184, "profile": "rendered", **more}
+        file.write_text(json.dumps(config))
+    page = photographs.write(Results(tmp_path, "photographs"), tmp_path / "tables")[1]
+    assert "Trained on 184 images of 92 vehicles, profile rendered" in page.read_text()
 
 
 def test_all_rows_are_planned_but_those_that_lack_labels_there():
