@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from rnnha.gallery.index import ABOUT, IMAGES, VECTORS, build
-from rnnha.paths import REFERENCE, ROOT
+from rnnha.paths import DATA, REFERENCE, ROOT
 from rnnha.runs.compare import CHECKPOINT
 
 sys.path.insert(0, str(ROOT / "tests"))
@@ -93,9 +93,11 @@ def _pictures() -> Iterator[Case]:
             spoil(file)
             if command == "compare":
                 return ["compare", folder / f"2_0.{suffix}", file]
+            if command == "rank":
+                return ["rank", file, folder]
             return ["check", manifest] if command == "check" else _run(folder, manifest)
 
-        for command in ("check", "run", "compare"):
+        for command in ("check", "run", "compare", "rank"):
             yield Case(
                 "pictures",
                 f"{what}, {command}",
@@ -249,11 +251,15 @@ def _checkpoints() -> Iterator[Case]:
             if command == "compare":
                 pair = [folder / "2_0.png", folder / "3_1.png"]
                 return ["compare", *pair, "--checkpoint", file]
+            if command == "rank":
+                return ["rank", folder / "2_0.png", folder, "--checkpoint", file]
+            if command == "finetune":
+                return ["finetune", manifest, "--profile", "smoke", "--checkpoint", file]
             if command == "import":
                 return ["weights", "import", file]
             return ["score", "--checkpoint", file, "--dataset", manifest]
 
-        for command in ("score", "compare", "import"):
+        for command in ("score", "compare", "rank", "finetune", "import"):
             yield Case(
                 "weights",
                 f"{what}, {command}",
@@ -340,6 +346,18 @@ def _states() -> Iterator[Case]:
 
             yield Case("states of runs", f"{name} {what}", make, name)
 
+    for what, content in _garbage(CHECKPOINT.read_bytes()).items():
+
+        def measure(folder: Path, content=content) -> list:
+            run = folder / "results/runs/rendered-veri/rnn-ha/seed0"
+            shutil.copytree(REFERENCE / "rendered-veri/rnn-ha/seed0", run)
+            (run / "maps.csv.gz").unlink()
+            (run / "weights.safetensors").write_bytes(content)
+            (folder / "data").symlink_to(DATA)
+            return ["maps"]
+
+        yield Case("states of runs", f"weights {what}, maps", measure, "weights.safetensors")
+
 
 # --- notebooks, options ---
 
@@ -369,7 +387,6 @@ def _options() -> Iterator[Case]:
     run = ["run", "rnn-ha", "--profile", "smoke"]
     calls = {
         "a row that is not known": ["run", "rnn-hha"],
-        "a row that is not built": ["run", "lomo"],
         "a set that is not known": [*run, "--dataset", "nowhere"],
         "a manifest that is not there": [*run, "--dataset", "nowhere.csv"],
         "seed -1": ["run", "untrained", "--profile", "smoke", "--seed", "-1"],
@@ -380,6 +397,12 @@ def _options() -> Iterator[Case]:
         "status of a set that is not known": ["status", "--datasets", "nonsense"],
         "a notebook that is not there": ["notebook", "nowhere.ipynb", "out.ipynb"],
         "no images to compare": ["compare", "nowhere.jpg", "nowhere.png"],
+        "no image to rank by": ["rank", "nowhere.jpg", "."],
+        "no folder to rank": ["rank", CHECKPOINT, "nowhere"],
+        "maps of a row that has none": ["maps", "--rows", "lomo"],
+        "maps without runs": ["maps"],
+        "a set that is not known, to fine-tune on": ["finetune", "nowhere"],
+        "a page of an explorer without sets": ["explorer", "--out", "page.html"],
         "a dry run of what trains nothing": ["run", "oracle-model", "--dry-run"],
     }
     for what, call in calls.items():
