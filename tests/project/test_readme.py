@@ -170,7 +170,7 @@ def test_intervals_in_prose_are_in_the_tables(page):
     """A number and its [interval], as `+0.4 points of mAP [−0.2, 1.0]`, is one of a difference in
     the tables of the reference, up to rounding and to which of the two rows comes first."""
     tables = ROOT / "results/tables"
-    files = [*sorted(tables.glob("*-*-*.csv")), *sorted(tables.glob("*-finetune.csv"))]
+    files = [*sorted(tables.glob("*-*-*.csv")), *sorted(tables.glob("photographs*.csv"))]
     numbers = ["ours", "ci_low", "ci_high"]
     ahead = dict(zip(["ahead", "ahead_low", "ahead_high"], numbers, strict=True))
     frames = [pd.read_csv(file) for file in files]
