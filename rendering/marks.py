@@ -1,5 +1,5 @@
-"""The simple cues of the study (docs/study.md): square marks that are a vehicle's own, and discs
-that stand beside them for one pass and tell nobody's identity.
+"""The simple cues of the study (docs/study.md): square marks that are a vehicle's own, the same on
+all its sides, and discs that stand beside them for one pass and tell nobody's identity.
 
 Each side has a grid of cells; a mark or a disc stands in the middle of one. Where it reaches into
 the next cell, it lies above or below what is there, discs below all marks.
@@ -33,15 +33,16 @@ class Marks:
     passing: int = 1
 
     def draw(self, model: Model, paint: str, rng: np.random.Generator) -> tuple[Cue, ...]:
-        """The vehicle's own marks: cells and colours, drawn for each side."""
+        """The vehicle's own marks: cells and colours, the same on every side."""
         free = free_colors(model, paint)
-        cues = []
-        for side in SIDES:
-            for cell in sorted(rng.choice(CELLS, self.own, replace=False).tolist()):
-                color = free[rng.integers(len(free))]
-                where = {"faces": (side,), "colors": (color,), "cell": cell, "size": self.size}
-                cues.append(Cue("mark", tuple(sorted(where.items()))))
-        return tuple(cues)
+        cells = sorted(rng.choice(CELLS, self.own, replace=False).tolist())
+        own = [(cell, free[rng.integers(len(free))]) for cell in cells]
+        return tuple(
+            Cue("mark", tuple(sorted(where.items())))
+            for side in SIDES
+            for cell, color in own
+            for where in [{"faces": (side,), "colors": (color,), "cell": cell, "size": self.size}]
+        )
 
     def today(
         self, model: Model, paint: str, own: tuple[Cue, ...], rng: np.random.Generator

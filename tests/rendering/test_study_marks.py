@@ -24,6 +24,8 @@ def test_every_side_has_as_many_marks_as_asked_in_cells_of_their_own():
         for side in SIDES:
             cells = [where(cue)["cell"] for cue in cues if where(cue)["faces"] == (side,)]
             assert len(cells) == own == len(set(cells)) and max(cells) < CELLS
+        looks = {(where(cue)["cell"], where(cue)["colors"]) for cue in cues}
+        assert len(looks) == own  # the same on every side
 
 
 @pytest.mark.parametrize("model", VERI_MODELS, ids=lambda model: model.name)
