@@ -146,7 +146,8 @@ class _Site:
     def sections(self, source: Path) -> list[Section]:
         """A part for each data set with a table, then those of the further tables."""
         tables, figures = source / "tables", source / "figures"
-        left = {p.stem: p for p in sorted(tables.glob("*.md")) if p.name != answer.FILE}
+        files = sorted(tables.glob("*.md"), key=lambda file: file.stem)
+        left = {file.stem: file for file in files if file.name != answer.FILE}
         found = []
         for name in (name for name in TABLES if name in left):
             part = Section(name, SETS[name].title, SETS[name].place)

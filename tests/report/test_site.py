@@ -144,6 +144,8 @@ def test_without_an_explorer_and_runs_it_shows_the_committed_tables(tmp_path):
     committed = (paths.ROOT / "results/tables/answer.md").read_text(encoding="utf-8")
     assert all(sentence in text for sentence in committed.strip().split("\n\n")[1:])
     assert not list(index.parent.glob("*/*.ipynb"))
+    # All systems on the photographs, then one of them fine-tuned.
+    assert text.rindex("Siamese-Visual") < text.index("fine-tuned on photographs")
 
 
 def test_where_there_is_nothing_it_says_what_to_do(tmp_path, monkeypatch):
