@@ -169,8 +169,8 @@ faults: data ## bad input, kills, full disks and races, in numbers (WRITE=1: doc
 audit: data ## is the rendered set what docs/data.md asks for? (5 minutes; needs the extra `render`)
 	@"$(PYTHON)" -m rendering rendered-veri --audit
 
-# Half of it is rendering. What has its file in results/study is done.
-study: $(READY) ## when does attention help? docs/study.md (about 5 hours on two cores; LEVELS="base size-low")
+# More than half of it is rendering. What has its file in results/study is done.
+study: $(READY) ## when does attention help? docs/study.md (about 6 hours on two cores; LEVELS="base size-low")
 	@$(SINGLE) "$(PYTHON)" -m study $(if $(LEVELS),--levels $(LEVELS))
 
 lock: ## resolve pyproject.toml into requirements.lock anew (needs uv; UPGRADE=1: newest)
