@@ -10,11 +10,11 @@ from rnnha.runs.results import Results, configurations, cross_rows, table_rows
 def notes(results: Results) -> tuple[str, ...]:
     """The notes of a data set's table, a sentence or two each."""
     found = _origin(results.data_set) + _training(results) + _test_lists(results.poster)
-    found += [
-        f"{r.title}: {r.note}."
-        for r in rows_of(results.poster.name, results.data_set.synthetic)
-        if r.note and finished(results.source, results.dataset, r.slug)
-    ]
+    alike: dict[str, list[str]] = {}
+    for r in rows_of(results.poster.name, results.data_set.synthetic):
+        if r.note and finished(results.source, results.dataset, r.slug):
+            alike.setdefault(r.note, []).append(r.title)
+    found += [f"{'; '.join(titles)}: {note}." for note, titles in alike.items()]
     if cross_rows(results.source, results.dataset):
         found.append(
             "trained on another data set: the weights of that row's runs there, which embed the "

@@ -63,3 +63,10 @@ def test_rows_of_one_seed_are_those_of_this_table_and_of_its_runs(tmp_path):
 
 def test_a_table_without_runs_tells_of_no_training(tmp_path):
     assert not any("profile" in n for n in notes(Results(tmp_path, "rendered-veri")))
+
+
+def test_rows_of_one_note_share_a_line(tmp_path):
+    for slug in ("lomo", "bow-cn", "rnn-ha"):
+        trained(tmp_path, "rendered-veri", slug, "rendered")
+    found = [n for n in notes(Results(tmp_path, "rendered-veri")) if "our reading" in n]
+    assert found == ["LOMO; BOW-CN: our reading; see docs/systems.md."]
