@@ -70,8 +70,7 @@ def difference(
     theirs = results.by_seed(minus, protocol, test_size, metric)
     if ours is None or theirs is None or ours.columns.intersection(theirs.columns).empty:
         return None
-    primary = (results.dataset, subject, minus, protocol, metric) == (
-        PRIMARY_DATASET,
+    primary = results.dataset == PRIMARY_DATASET and (subject, minus, protocol, metric) == (
         *CONTRASTS[0],
         results.poster.protocol,
         "mAP",

@@ -52,14 +52,11 @@ def build(results: Results) -> pd.DataFrame:
 
 def contrasts(results: Results) -> list[Difference]:
     """The differences that the other tables have, too, in mAP."""
-    found = []
-    for subject, minus in differences.CONTRASTS:
-        ours, theirs = (results.by_seed(s, PROTOCOL, SIZE, "mAP") for s in (subject, minus))
-        if ours is None or theirs is None or ours.columns.intersection(theirs.columns).empty:
-            continue
-        numbers = differences.paired(ours, theirs)
-        found.append(Difference(subject, minus, SIZE, PROTOCOL, "mAP", **numbers, primary=False))
-    return found
+    found = (
+        differences.difference(results, *pair, PROTOCOL, SIZE, "mAP")
+        for pair in differences.CONTRASTS
+    )
+    return [d for d in found if d]
 
 
 def write(results: Results, folder: Path) -> list[Path]:
