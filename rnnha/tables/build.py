@@ -171,15 +171,8 @@ def _difference(quantity: str, d: differences.Difference, method: str, minus: st
         "method": method,
         "minus": minus,
         "test_size": d.test_size,
-        "metric": d.metric,
         "protocol": d.protocol,
-        "ours": d.value,
-        "sd": differences.sd(d.by_seed),
-        "ci_low": d.low,
-        "ci_high": d.high,
-        "smallest": d.smallest,
-        "n_seeds": len(d.by_seed),
-        "n_vehicles": d.n_vehicles,
+        **differences.line_of(d),
         "role": "primary" if d.primary else "exploratory",
     }
 

@@ -119,6 +119,21 @@ def score_of(table: pd.DataFrame) -> dict:
     }
 
 
+def line_of(d: Difference) -> dict:
+    """What a table's line says of a difference, but for the names: as `score_of` has it, with its
+    metric and the smallest that would be found."""
+    return {
+        "metric": d.metric,
+        "ours": d.value,
+        "sd": sd(d.by_seed),
+        "ci_low": d.low,
+        "ci_high": d.high,
+        "smallest": d.smallest,
+        "n_seeds": len(d.by_seed),
+        "n_vehicles": d.n_vehicles,
+    }
+
+
 def sd(seeds: Iterable[float]) -> float:
     """Standard deviation over seeds, divisor n - 1; NaN for one seed."""
     values = list(seeds)

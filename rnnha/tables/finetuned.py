@@ -117,14 +117,7 @@ def _line(d: Difference) -> dict:
         "quantity": "difference",
         "method": TITLES[d.subject],
         "minus": TITLES[d.minus],
-        "metric": d.metric,
-        "ours": d.value,
-        "sd": differences.sd(d.by_seed),
-        "ci_low": d.low,
-        "ci_high": d.high,
-        "smallest": d.smallest,
-        "n_seeds": len(d.by_seed),
-        "n_vehicles": d.n_vehicles,
+        **differences.line_of(d),
     }
 
 

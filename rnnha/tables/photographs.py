@@ -37,13 +37,7 @@ def build(results: Results) -> pd.DataFrame:
         {
             "method": row(d.subject).title,
             "minus": row(d.minus).title,
-            "metric": d.metric,
-            "ours": d.value,
-            "sd": differences.sd(d.by_seed),
-            "ci_low": d.low,
-            "ci_high": d.high,
-            "n_seeds": len(d.by_seed),
-            "n_vehicles": d.n_vehicles,
+            **differences.line_of(d),
         }
         for d in contrasts(results)
     ]
