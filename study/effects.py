@@ -133,7 +133,7 @@ def of_levels() -> pd.DataFrame:
 
 def of_conditions() -> pd.DataFrame:
     """The effect of every condition whose two ends have results, in the direction of the paper's
-    idea: title, effect, low, high (at CONFIDENCE), smallest, every_seed (+1, -1 or 0), verdict."""
+    idea: condition, effect, low, high (at CONFIDENCE), smallest, by_seed, says."""
     rows = []
     for condition in CONDITIONS:
         found = _effect(LEVELS[condition.helped], LEVELS[condition.other])
