@@ -2,7 +2,8 @@
 
 Five viewpoints, as its authors labelled VeRi; their VehicleID has two. Rendered sets know the side
 that they drew. For the real sets the authors published label files, beside their code at
-github.com/csyizhou/Vehicle-Re-ID: the user puts them into the set's folder. Test images need none.
+github.com/csyizhou/Vehicle-Re-ID: the user puts them into the set's folder. Where there are no
+labels, `methods.told_viewpoints` tells viewpoints. Test images need none.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from rnnha.data import sets, vehicleid, veri
+from rnnha.data import vehicleid, veri
 from rnnha.data.manifest import Benchmark, names_of
 from rnnha.files import DataError, expect_file, image_names, read_lines, some
 
@@ -31,7 +32,7 @@ COLOURS = 16  # more than any set here has
 UNKNOWN_VIEW, UNKNOWN_COLOUR = 7, 31  # the largest numbers that their three and five bits hold
 
 AUTHORS = "github.com/csyizhou/Vehicle-Re-ID"
-VERI_FILE, VEHICLEID_FILE = "veri_train_id_tp_cl_vp.mat", "vehicle_train_label.mat"
+FILES = {"veri": "veri_train_id_tp_cl_vp.mat", "vehicleid": "vehicle_train_label.mat"}
 Numbers = TypeVar("Numbers")  # an array of NumPy or a tensor of torch, int64
 
 
@@ -62,28 +63,23 @@ def colours_of(manifest: pd.DataFrame) -> np.ndarray:
     return np.where(codes < 0, UNKNOWN_COLOUR, codes).astype(np.int64)
 
 
-def known_of(dataset: str) -> bool:
-    """Whether there are viewpoints for a set of this name (for real ones, where the file is)."""
-    return dataset in ("veri", "vehicleid") or sets.known(dataset).synthetic
+def labelled(benchmark: Benchmark) -> bool:
+    """Whether the set's viewpoints are known: it is rendered, or the authors' file is there."""
+    file = FILES.get(benchmark.of)
+    return benchmark.synthetic or file is not None and (benchmark.root / file).exists()
 
 
 def viewpoints_of(benchmark: Benchmark, manifest: pd.DataFrame) -> np.ndarray:
-    """int64 [N], indices of VIEWS, for training images of the set; UNKNOWN_VIEW where none is.
+    """int64 [N], indices of VIEWS, for training images of a labelled set; UNKNOWN_VIEW where an
+    image has none.
 
-    Raises DataError where the set has no viewpoints, or its label file is absent or another's.
+    Raises DataError where the label file is another set's or damaged.
     """
     if benchmark.synthetic:
         found = _of_side_car(benchmark)
-    elif benchmark.of == "veri":
-        found = _of_veri(benchmark.root)
-    elif benchmark.of == "vehicleid":
-        found = _of_vehicleid(benchmark.root)
     else:
-        raise DataError(
-            f"{benchmark.root}: found no viewpoints of its training images; expected veri or "
-            "vehicleid with the label file of VAMI's authors, or a rendered set: VAMI cannot be "
-            "trained on this one, take another row"
-        )
+        read = {"veri": _of_veri, "vehicleid": _of_vehicleid}[benchmark.of]
+        found = read(benchmark.root)
     names = names_of(manifest)
     if absent := [image for image in names if image not in found]:
         raise DataError(
@@ -108,7 +104,7 @@ def _of_veri(root: Path) -> dict[str, int]:
     """The file's codes are 0..4, in the order of VIEWS; those of the test files are 1..5."""
     names = sorted(n for n in image_names(root / "image_train") if veri.GRAMMAR.fullmatch(n))
     vehicles = [int(name[:4]) for name in names]
-    path = root / VERI_FILE
+    path = root / FILES["veri"]
     codes = _read(path, [(names, vehicles)])[1]
     if odd := sorted(set(codes) - set(range(len(VIEWS)))):
         raise DataError(
@@ -128,7 +124,7 @@ def _of_vehicleid(root: Path) -> dict[str, int]:
     pairs = [line.split() for line in read_lines(root / vehicleid.TRAIN_LIST) if line]
     listed = {f"{image.removesuffix('.jpg')}.jpg": int(vehicle) for image, vehicle in pairs}
     orders = [(names, [listed[n] for n in names]) for names in (sorted(listed), list(listed))]
-    path = root / VEHICLEID_FILE
+    path = root / FILES["vehicleid"]
     names, codes = _read(path, orders)
     if not {0, 1} <= set(codes):
         raise DataError(
@@ -146,11 +142,6 @@ def _read(path: Path, orders: list[tuple[list[str], list[int]]]) -> tuple[list[s
     taken. orders: names in the orders that its rows may have, with the vehicles they show. The
     first column, the vehicles in a numbering of its own, must go along with one of them.
     """
-    if not path.exists():
-        raise DataError(
-            f"{path}: not found, expected the viewpoints of the training images; VAMI learns from "
-            f"them: put the file of its authors ({AUTHORS}) there"
-        )
     expect_file(path)
     from scipy.io import loadmat  # slow to import, and needed with these files only
 

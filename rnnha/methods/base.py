@@ -80,11 +80,6 @@ class Method:
         """The rows whose finished runs, of the same set and seed, it takes; beside its stage 0."""
         return ()
 
-    @classmethod
-    def fits(cls, dataset: str) -> bool:
-        """Whether a data set of this name has the labels that it learns from."""
-        return True
-
     def fit(self, train: pd.DataFrame) -> list[dict]:
         """Learn from the training manifest; return the history, one dict per epoch."""
         return []

@@ -1,7 +1,8 @@
 """VAMI (Zhou & Shao 2018): the sides of a vehicle that an image does not show, inferred.
 
-Network and our reading of it: `models.vami`; where viewpoints come from: `data.viewpoints`. They
-are for training: at test time the network tells by itself from where an image was taken.
+Network and our reading of it: `models.vami`. Viewpoints come from `data.viewpoints`, or from
+`methods.told_viewpoints` where nobody labelled them. They are for training: at test time the
+network tells by itself from where an image was taken.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ import pandas as pd
 from rnnha.data import viewpoints
 from rnnha.data.viewpoints import UNKNOWN_VIEW, VIEWS
 from rnnha.experiments import Row
+from rnnha.methods import told_viewpoints
 from rnnha.methods.network import FromScratch, backbone, with_coarse_label
 from rnnha.profiles import Scale
 
@@ -34,13 +36,11 @@ class VAMI(FromScratch, name="vami"):
     needs_coarse = True
 
     @classmethod
-    def fits(cls, dataset: str) -> bool:
-        return viewpoints.known_of(dataset)
-
-    @classmethod
     def settings(cls, run: "Run") -> dict:
-        """With the viewpoints, which another label file may give otherwise; so DataError, where
-        there are none, comes before anything is trained."""
+        """With the viewpoints, which another label file may give otherwise, or with what tells
+        them; so DataError, where a file is wrong, comes before anything is trained."""
+        if not viewpoints.labelled(run.benchmark):
+            return super().settings(run) | told_viewpoints.describe(run)
         view = viewpoints.viewpoints_of(run.benchmark, with_coarse_label(run.benchmark.train))
         images = {name: int((view == number).sum()) for number, name in enumerate(VIEWS)}
         images["unknown"] = int((view == UNKNOWN_VIEW).sum())
@@ -56,7 +56,10 @@ class VAMI(FromScratch, name="vami"):
     def _train(self, train: pd.DataFrame, coarse: "Tensor", fine: "Tensor") -> list[dict]:
         import torch
 
-        view = viewpoints.viewpoints_of(self.run.benchmark, train)
+        if viewpoints.labelled(self.run.benchmark):
+            view = viewpoints.viewpoints_of(self.run.benchmark, train)
+        else:
+            view = told_viewpoints.tell(self.run, train)
         self.model.occurring.copy_(torch.from_numpy(np.isin(np.arange(len(VIEWS)), view)))
         packed = viewpoints.pack(coarse.numpy(), viewpoints.colours_of(train), view)
         return super()._train(train, torch.from_numpy(packed), fine)

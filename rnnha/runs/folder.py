@@ -116,8 +116,8 @@ class RunFolder:
         """Notebook 02 as it was executed for this run."""
         return self.path / _NOTEBOOK
 
-    def checkpoint(self, phase: int) -> Path:
-        """The state of a training in its phase, counted from 0."""
+    def checkpoint(self, phase: int | str) -> Path:
+        """The state of a training in its phase, counted from 0, or of one that it needs first."""
         return self.path / f"checkpoint{phase}.pt"
 
     # --- reading; each raises DataError that names the file ---

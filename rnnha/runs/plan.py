@@ -54,11 +54,10 @@ def targets(
 
 
 def rows_of(dataset: str) -> list[Row]:
-    """The rows that can learn from a data set, in the order of its table; of both tables for a
-    set that the poster has not."""
+    """The rows of a data set, in the order of its table; of both tables for a set that the poster
+    has not."""
     known = sets.known(dataset)
-    rows = experiments.rows_of(known.poster.name if known.poster else None, known.synthetic)
-    return [r for r in rows if methods.of(r).fits(dataset)]
+    return experiments.rows_of(known.poster.name if known.poster else None, known.synthetic)
 
 
 def _chosen(slugs: Iterable[str]) -> list[Row]:

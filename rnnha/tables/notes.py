@@ -1,5 +1,6 @@
 """What stands below a table: where its numbers come from, and what they were trained with."""
 
+from rnnha.data import sets
 from rnnha.data.sets import DataSet, Poster
 from rnnha.experiments import rows_of
 from rnnha.profiles import Profile, profile
@@ -15,6 +16,7 @@ def notes(results: Results) -> tuple[str, ...]:
         if r.note and finished(results.source, results.dataset, r.slug):
             alike.setdefault(r.note, []).append(r.title)
     found += [f"{'; '.join(titles)}: {note}." for note, titles in alike.items()]
+    found += told_viewpoints(configurations(results.source, results.dataset, "vami"))
     if cross_rows(results.source, results.dataset):
         found.append(
             "trained on another data set: the weights of that row's runs there, which embed the "
@@ -22,6 +24,16 @@ def notes(results: Results) -> tuple[str, ...]:
             "the training."
         )
     return tuple(found)
+
+
+def told_viewpoints(configs: list[dict]) -> list[str]:
+    """A note where a run's configuration says that its viewpoints were told, not labelled."""
+    told = dict.fromkeys(c["viewpoints_from"] for c in configs if "viewpoints_from" in c)
+    return [
+        "VAMI: nobody labelled the viewpoints that it learns from; they were told by a classifier "
+        f"of the rendered (synthetic) views of {sets.title(name)}."
+        for name in told
+    ]
 
 
 def _origin(data_set: DataSet) -> list[str]:

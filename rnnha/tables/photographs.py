@@ -13,6 +13,7 @@ from rnnha.runs.folder import finished
 from rnnha.runs.results import Results, configurations
 from rnnha.tables import differences
 from rnnha.tables.differences import Difference
+from rnnha.tables.notes import told_viewpoints
 from rnnha.tables.pages import HEADINGS, label, markdown_page, number
 
 DATASET, PROTOCOL, SIZE = "photographs", "cross-camera", "test"
@@ -102,11 +103,11 @@ def _notes(results: Results) -> list[str]:
         "[95 % interval over test vehicles].",
         "A small set: it says which systems cope with few pictures, not what the paper's table "
         "says. The coarse label is the type, and all that the oracles know: neither models nor "
-        "paint are told. VAMI is absent, for want of viewpoints.",
+        "paint are told.",
     ]
     if learned:
         told.append(
             f"Trained on {learned['train_images']:,} images of {learned['train_vehicles']:,} "
             f"vehicles, profile {learned['profile']}, from random weights."
         )
-    return told
+    return told + told_viewpoints(configs)

@@ -67,10 +67,21 @@ def test_what_the_networks_learned_from_is_told_beside_rows_that_are_no_networks
     assert "Trained on 184 images of 92 vehicles, profile rendered" in page.read_text()
 
 
-def test_all_rows_are_planned_but_those_that_lack_labels_there():
+def test_it_is_said_who_told_the_viewpoints(results, tmp_path):
+    folder = tmp_path / "photographs" / "vami" / "seed0"
+    write_run(tmp_path, "photographs", "vami", 0, queries(SCORES, "cross-camera"))
+    config = {"settings_key": "k", "train_images": 184, "profile": "rendered"}
+    for more, said in ({"viewpoints_from": "rendered-veri"}, True), ({}, False):
+        (folder / "config.json").write_text(json.dumps(config | more))
+        page = photographs.write(Results(tmp_path, "photographs"), tmp_path / "tables")[1]
+        text = page.read_text()
+        assert ("rendered (synthetic) views" in text) is said
+
+
+def test_all_rows_are_planned_but_the_one_that_needs_masks():
     slugs = {row.slug for row in plan.rows_of("photographs")}
-    assert {"triplet", "siamese-visual", "rnn-ha-672", "lomo"} <= slugs
-    assert not {"vami", "oracle-cues"} & slugs
+    assert {"triplet", "siamese-visual", "rnn-ha-672", "lomo", "vami"} <= slugs
+    assert "oracle-cues" not in slugs
     assert "vami" in {row.slug for row in plan.rows_of("veri")}
     assert "oracle-cues" in {row.slug for row in plan.rows_of("rendered-veri")}
     assert "oracle-cues" not in {row.slug for row in plan.rows_of("veri")}

@@ -1,0 +1,119 @@
+"""Viewpoints that nobody labelled, told by a classifier of rendered views. For VAMI.
+
+VAMI's authors labelled VeRi and VehicleID by hand. Where their file is not at hand, and on every
+other real set, the sides of training images are told by stage 0's network, trained in stage 0's
+way on Rendered-VeRi's training images, with the five viewpoints in the place of vehicles. Rendered
+views are synthetic, so on photographs it errs; how often is not known where nobody labelled them.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from rnnha import experiments, paths
+from rnnha.data import sets, viewpoints
+from rnnha.data.manifest import Benchmark
+from rnnha.data.subset import fewer_vehicles
+from rnnha.data.viewpoints import VIEWS
+from rnnha.methods.network import backbone
+from rnnha.profiles import Scale, settings
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from rnnha.runs.run import Run
+
+LEARNED_FROM = "rendered-veri"
+
+
+def rendered_views(run: "Run") -> Benchmark:
+    """The set that the classifier learns from. DataError where it is absent."""
+    whole, few = sets.load(LEARNED_FROM), run.profile.train_vehicles
+    return fewer_vehicles(whole, few, None) if few else whole
+
+
+def scale_of(run: "Run") -> Scale:
+    """Stage 0's network and phases, at the run's profile."""
+    stage0 = experiments.start_of(run.row)
+    return run.profile.scale(stage0, len(rendered_views(run).train))
+
+
+def describe(run: "Run") -> dict:
+    """What decides the viewpoints that are told, for `config.json`."""
+    return {
+        "viewpoints_from": LEARNED_FROM,
+        "viewpoints_key": rendered_views(run).key,
+        "viewpoints_phases": [settings(phase) for phase in scale_of(run).stage0],
+    }
+
+
+def tell(run: "Run", train: pd.DataFrame) -> np.ndarray:
+    """int64 [N], indices of VIEWS: the likeliest viewpoint of each training image.
+
+    Trains the classifier first, or goes on with it where a killed call has left it.
+    """
+    from rnnha.training import processes
+
+    if processes.is_writer():
+        print(
+            f"{run.benchmark.name}: no labels of viewpoints, so {run.row.title} learns from those "
+            f"that a classifier of {LEARNED_FROM}'s rendered (synthetic) views tells"
+        )
+    told = shares(run, classifier(run), train, run.benchmark.name)
+    return processes.from_writer(lambda: told.argmax(1))
+
+
+def classifier(run: "Run") -> "nn.Module":
+    """The network, trained with the run's seed; its state is kept in the run's folder meanwhile."""
+    import torch
+
+    from rnnha.images.cache import Images
+    from rnnha.models.compared import CoarseOnly
+    from rnnha.models.pretrained import weights
+    from rnnha.training import device, loop, losses, processes
+
+    scale, views = scale_of(run), rendered_views(run)
+    train = views.train
+    torch.manual_seed(run.seed)
+    net = backbone(experiments.start_of(run.row), scale)
+    if run.imported is not None:
+        weights.load_backbone(net, scale.backbone, run.imported)
+    model = CoarseOnly(net, len(VIEWS), by_class=True)
+    cache = paths.DATA / "cache" / LEARNED_FROM / f"views-{scale.image_size}.npy"
+    images = processes.first_the_writer(lambda: Images(train.path, scale.image_size, cache=cache))
+    view = torch.from_numpy(viewpoints.viewpoints_of(views, train))
+    done = 0
+    for number, phase in enumerate(scale.stage0):
+        done += len(
+            loop.train(
+                model,
+                images,
+                view,
+                view,
+                phase,
+                stage=0,
+                seed=run.seed,
+                first_epoch=done,
+                checkpoint=run.folder.checkpoint(f"-viewpoints{number}"),
+                key=run.key,
+                device=device.default_device(),
+                title=f"{LEARNED_FROM} viewpoints seed {run.seed}",
+                losses=losses.coarse_head,
+            )
+        )
+    return model
+
+
+def shares(run: "Run", model: "nn.Module", images: pd.DataFrame, name: str) -> np.ndarray:
+    """float32 [N, V]: what the classifier says of the images of set `name`. Of several processes
+    only the first one's is whole."""
+    from rnnha.images.cache import Images
+    from rnnha.training import device, processes
+    from rnnha.training.embedding import embed
+
+    size = scale_of(run).image_size
+    part = "train" if (images.split == "train").all() else "test"
+    cache = paths.DATA / "cache" / name / f"{part}-{size}.npy"
+    opened = processes.first_the_writer(lambda: Images(images.path, size, cache=cache))
+    return embed(model, opened, device.default_device()).get("o2", np.empty((0, len(VIEWS))))
