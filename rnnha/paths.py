@@ -8,12 +8,14 @@ import errno
 import glob
 import hashlib
 import os
+import platform
 import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 from filelock import FileLock, Timeout
 
 PACKAGE = Path(__file__).resolve().parent
@@ -59,10 +61,7 @@ def alone(out: Path, label: str) -> Iterator[bool]:
         # Without a lock, what lies there may be another process's work.
         pattern = f".{glob.escape(out.stem)}.*.tmp*"
         for leftover in out.parent.glob(pattern) if lock.is_locked else ():
-            if leftover.is_dir():
-                shutil.rmtree(leftover)
-            else:
-                leftover.unlink(missing_ok=True)
+            _remove(leftover)
         yield lock.is_locked
     finally:
         lock.release()
@@ -72,13 +71,20 @@ def alone(out: Path, label: str) -> Iterator[bool]:
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` only if the block succeeds.
 
-    A killed or failed writer therefore never leaves half a file under the final name.
+    A killed or failed writer therefore never leaves half a file under the final name, and what a
+    killed one left under its own goes when `path` is written again.
     The temporary name keeps the suffix, because many writers choose their format by it.
     Raises OSError that says so where the disk is full.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    # With the machine: on a shared disk another one's process may have the same number.
+    here = "".join(c for c in platform.node() if c.isalnum() or c == "-")
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}@{here}.tmp{path.suffix}")
+    for left in path.parent.glob(glob.escape(f".{path.stem}.") + f"*@{here}.tmp{path.suffix}"):
+        writer = left.name.removeprefix(f".{path.stem}.").partition("@")[0]
+        if writer.isdigit() and not psutil.pid_exists(int(writer)):
+            _remove(left)
     try:
         yield temporary
         os.replace(temporary, path)
@@ -87,10 +93,14 @@ def atomic(path: Path) -> Iterator[Path]:
             raise OSError(f"{path}: the disk is full; make room and start again") from error
         raise
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary)
-        else:
-            temporary.unlink(missing_ok=True)
+        _remove(temporary)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _no_room(error: Exception, folder: Path) -> bool:

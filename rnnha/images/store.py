@@ -131,7 +131,7 @@ def _digest(body: np.ndarray, key: str) -> bytes:
 
 def _left(cache: Path) -> list[Path]:
     """What killed processes left half-written, and what another writes at this moment."""
-    return _named(cache.parent, rf"\.{re.escape(cache.stem)}-[0-9a-f]{{12}}\.\d+\.tmp\.npy")
+    return _named(cache.parent, rf"\.{re.escape(cache.stem)}-[0-9a-f]{{12}}\.[^.]+\.tmp\.npy")
 
 
 def _older(cache: Path, file: Path) -> list[Path]:

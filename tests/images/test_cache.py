@@ -190,7 +190,7 @@ def test_after_a_kill_nothing_stays_behind_at_the_next_call(tmp_path, paths):
 def test_what_was_left_goes_though_the_cache_is_whole_but_not_while_one_writes(tmp_path, paths):
     cache = tmp_path / "c.npy"
     Images(paths, 16, cache)
-    left = tmp_path / ".c-0123456789ab.12345.tmp.npy"  # as `paths.atomic` names it
+    left = tmp_path / ".c-0123456789ab.12345@host.tmp.npy"  # as `paths.atomic` names it
     left.write_bytes(b"half")
     with alone(cache, "another process"):
         Images(paths, 16, cache)

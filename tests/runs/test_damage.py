@@ -4,7 +4,9 @@ import errno
 import json
 import os
 import pickle
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -241,3 +243,30 @@ def test_a_lock_is_free_again_after_its_holder_was_killed(tmp_path):
     began = time.monotonic()
     with alone(tmp_path / "a.npy", "a"):
         assert time.monotonic() - began < 30
+
+
+def test_what_a_writer_left_goes_when_the_file_is_written_again(tmp_path):
+    """Of a killed process; not of one at work, of another machine, or of another file."""
+    file = tmp_path / "cmc.png"
+    code = f"""
+import os, signal
+from rnnha.paths import atomic
+with atomic({str(file)!r}) as temporary:
+    temporary.write_bytes(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    killed = subprocess.run([sys.executable, "-c", code], cwd=ROOT)
+    assert killed.returncode == -signal.SIGKILL
+    (left,) = tmp_path.iterdir()
+    pid = re.search(r"\d+", left.name)[0]
+    kept = [
+        tmp_path / left.name.replace(pid, str(os.getppid())),
+        tmp_path / left.name.replace("@", "@not-"),
+        tmp_path / left.name.replace("cmc", "cmc-2"),
+    ]
+    for other in kept:
+        other.touch()
+    with atomic(file) as temporary:
+        temporary.write_bytes(b"whole")
+    assert sorted(tmp_path.iterdir()) == sorted([file, *kept])
+    assert file.read_bytes() == b"whole"
