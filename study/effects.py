@@ -101,10 +101,9 @@ def has_learned(level: Level) -> bool:
     """Whether RNN-H is LEARNED points above the untrained network (within all views)."""
     found = read(level)
     found = found[found["protocol"] == "image-to-image"]
-    of_row = (
-        found.assign(ap=found["queries"] * found["mAP"]).groupby("row")[["ap", "queries"]].sum()
-    )
-    means = of_row["ap"] / of_row["queries"]
+    means = {
+        row: np.average(part["mAP"], weights=part["queries"]) for row, part in found.groupby("row")
+    }
     return bool(means["rnn-h"] > means[UNTRAINED] + LEARNED)
 
 

@@ -230,14 +230,23 @@ class RunFolder:
             file.unlink(missing_ok=True)
 
     def copy_small_files(self, target: "RunFolder") -> None:
-        """Copy what the reference keeps: the old metrics.csv goes first, the new one comes last."""
+        """Copy what the reference keeps: the old metrics.csv goes first, the new one comes last.
+
+        Measured maps that the target has stay where they are of the same weights.
+        """
+        same_weights = target.complete and self._weights_named == target._weights_named
         (target.path / _METRICS).unlink(missing_ok=True)
         for name in _SMALL:
             if (self.path / name).exists():
                 with atomic(target.path / name) as temporary:
                     shutil.copyfile(self.path / name, temporary)
-            else:
+            elif name != _MAPS or not same_weights:
                 (target.path / name).unlink(missing_ok=True)
+
+    @property
+    def _weights_named(self) -> str | Path:
+        """What tells a run's weights from another's; itself where none are recorded."""
+        return self.config().get("weights_sha256", self.path)
 
 
 def own() -> Path:

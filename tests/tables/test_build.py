@@ -336,6 +336,22 @@ def test_accept_copies_the_small_files_only_and_the_table_stays_the_same(tmp_pat
     pd.testing.assert_frame_equal(ours.exploratory, theirs.exploratory)
 
 
+@pytest.mark.parametrize(("weights", "stay"), [("same", True), ("other", False), (None, False)])
+def test_measured_maps_stay_with_the_weights_that_they_were_measured_of(tmp_path, weights, stay):
+    """As a run that was accepted once and is trained again, whose maps nobody has measured yet."""
+    for room, sha256 in (("reference", "same"), ("runs", weights)):
+        folder = write_run(tmp_path / room, "rendered-veri", "rnn-ha", 0, queries(SEED0))
+        config = {"settings_key": "k"} | ({"weights_sha256": sha256} if sha256 else {})
+        (folder / "config.json").write_text(json.dumps(config))
+    maps = tmp_path / "reference" / "rendered-veri" / "rnn-ha" / "seed0" / "maps.csv.gz"
+    maps.write_bytes(b"measured")
+    accept(tmp_path / "runs", tmp_path / "reference", tmp_path / "data")
+    assert maps.exists() is stay
+    (tmp_path / "runs" / "rendered-veri" / "rnn-ha" / "seed0" / maps.name).write_bytes(b"anew")
+    accept(tmp_path / "runs", tmp_path / "reference", tmp_path / "data")
+    assert maps.read_bytes() == b"anew"
+
+
 def test_everything_is_written_for_the_rendered_sets_and_for_real_ones_with_runs(tmp_path):
     write_run(
         tmp_path, "vehicleid", "oracle-model", 0, queries(SEED0, "vehicleid-10-draws", "2400")
