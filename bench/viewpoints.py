@@ -4,13 +4,15 @@
 
 Trains the classifier that VAMI asks where nobody labelled viewpoints, on Rendered-VeRi's training
 images, and tells the test images' viewpoints: the share that is right, of all and of each
-viewpoint. Where the photographs are, it is also counted what it says of their training images,
-whose viewpoints nobody knows. `--write` keeps the table in results/bench.
+viewpoint. Where the photographs are, it is also counted what it says of their training images:
+each shows a rear, or a rear and a side. `--write` keeps the table in results/bench.
 """
 
 import argparse
 import os
 from pathlib import Path
+
+import pandas as pd
 
 # Before rnnha is imported: it reads the variable once.
 os.environ.setdefault("RNNHA_RESULTS", str(Path(__file__).parents[1] / "build" / "viewpoints"))
@@ -61,8 +63,7 @@ def main() -> None:
     rows = []
     for seed in options.seeds:
         rows += told(options.profile, seed)
-        for row in rows[-2:]:
-            print({k: v if isinstance(v, (str, int)) else round(v, 3) for k, v in row.items()})
+    print(pd.DataFrame(rows).to_string(index=False, float_format="%.3f"))
     if options.write:
         import torch
         from machine import keep
