@@ -47,6 +47,7 @@ OF_A_SET = {
 }
 # Further tables, by the end of their names: how the report's navigation calls them.
 FURTHER = {
+    "systems": "All systems",
     "attention": "Attention",
     "study": "Study",
     "photographs": "Photographs",

@@ -9,7 +9,16 @@ from rnnha.figures.of_results import figures
 from rnnha.report.chapters import mark_tables
 from rnnha.runs import folder
 from rnnha.runs.results import Results
-from rnnha.tables import answer, attention, build, finetuned, photographs, readme, released
+from rnnha.tables import (
+    answer,
+    attention,
+    build,
+    finetuned,
+    photographs,
+    readme,
+    released,
+    systems,
+)
 
 
 def rebuild(source: Path, results_root: Path) -> list[Path]:
@@ -35,6 +44,7 @@ def rebuild(source: Path, results_root: Path) -> list[Path]:
         else:
             released.remove(dataset, tables)
     written.append(answer.write(shown, tables))
+    written += systems.write([*shown, Results(source, photographs.DATASET)], tables)
     for page in (photographs, finetuned):
         written += page.write(Results(source, page.DATASET), tables)
     if own and source == folder.own():

@@ -1,0 +1,124 @@
+"""Every system on every set at a glance: what it reaches and what it costs.
+
+The numbers stand in the sets' own tables, too; here a reader can follow one system across them.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from rnnha import methods
+from rnnha.data.sets import SETS
+from rnnha.experiments import Row, rows_of
+from rnnha.paths import atomic
+from rnnha.runs.folder import finished
+from rnnha.runs.results import Results
+from rnnha.tables import differences, photographs
+from rnnha.tables.pages import HEADINGS, label, markdown_page, number
+
+FILE = "systems"
+COLUMNS = ["method", "dataset", "test_size", "metric", "ours", "sd", "n_seeds", "minutes"]
+
+
+class Measure(NamedTuple):
+    """The one number that stands for a data set."""
+
+    protocol: str
+    size: str
+    metric: str
+
+
+def measure(dataset: str) -> Measure:
+    """The first metric of the set's largest test list."""
+    if dataset == photographs.DATASET:
+        return Measure(photographs.PROTOCOL, photographs.SIZE, photographs.METRICS[0])
+    poster = SETS[dataset].poster
+    return Measure(poster.protocol, poster.largest, poster.metrics[0])
+
+
+def build(sets: Sequence[Results]) -> pd.DataFrame:
+    """Tidy numbers, columns COLUMNS, of rows with finished runs: percent, and minutes a seed."""
+    found = []
+    for results in sets:
+        wanted = measure(results.dataset)
+        for row in rows_of(None, synthetic=True):
+            score = differences.score(results, row.slug, *wanted)
+            if score["n_seeds"]:
+                place = {"dataset": results.dataset, "test_size": wanted.size}
+                numbers = {name: score[name] for name in ("ours", "sd", "n_seeds")}
+                spent = {"metric": wanted.metric, "minutes": minutes(results, row)}
+                found.append({"method": row.title} | place | numbers | spent)
+    return pd.DataFrame(found, columns=COLUMNS)
+
+
+def minutes(results: Results, row: Row) -> float:
+    """Mean minutes of a training over seeds, with the stage 0 that it starts from; NaN where a
+    system is not trained."""
+    stages = [row, methods.stage0_of(row)]
+    spent = [
+        np.mean([run.history()["seconds"].sum() / 60 for run in runs.values()])
+        for stage in stages
+        if stage and (runs := finished(results.source, results.dataset, stage.slug))
+    ]
+    return sum(spent) or np.nan
+
+
+def write(sets: Sequence[Results], folder: Path) -> list[Path]:
+    """Write systems.csv and systems.md; return their paths."""
+    table = build(sets)
+    csv, page = (Path(folder) / f"{FILE}{suffix}" for suffix in (".csv", ".md"))
+    with atomic(csv) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.2f", lineterminator="\n")
+    with atomic(page) as temporary:
+        ran = [results for results in sets if results.dataset in set(table["dataset"])]
+        text = markdown_page("All systems, set by set", _page(table), _notes(ran))
+        temporary.write_text(text, encoding="utf-8")
+    return [csv, page]
+
+
+def _page(table: pd.DataFrame) -> pd.DataFrame:
+    lines: dict[str, dict[str, str]] = {}
+    columns = list(dict.fromkeys(table["dataset"]))
+    for row in rows_of(None, synthetic=True):
+        numbers = table[table["method"] == row.title].set_index("dataset")
+        if numbers.empty:
+            continue
+        if row.kind in HEADINGS:
+            lines.setdefault(HEADINGS[row.kind], {})
+        cells = {}
+        for n in numbers.itertuples():
+            cells[_head(n.Index)] = number(n.ours, n.sd, np.nan, np.nan)
+            cells[_head(n.Index, spent=True)] = "" if pd.isna(n.minutes) else f"{n.minutes:.1f}"
+        lines[row.title] = cells
+    heads = [_head(name, spent) for name in columns for spent in (False, True)]
+    page = pd.DataFrame.from_dict(lines, orient="index", columns=None).reindex(columns=heads)
+    return page.fillna("").rename_axis("method").reset_index()
+
+
+def _head(dataset: str, spent: bool = False) -> str:
+    if spent:
+        return f"minutes, {SETS[dataset].title}"
+    wanted = measure(dataset)
+    size = "" if wanted.size == "test" else f", {wanted.size} vehicles"
+    return f"{label(wanted.metric)}, {SETS[dataset].place}{size}"
+
+
+def _notes(sets: Sequence[Results]) -> list[str]:
+    protocols = [f"{r.data_set.title} {measure(r.dataset).protocol}" for r in sets]
+    hardware = {
+        run.environment().get("hardware")
+        for results in sets
+        for row in rows_of(None, synthetic=True)
+        for run in finished(results.source, results.dataset, row.slug).values()
+        if len(run.history())
+    }
+    return [
+        "percent, mean ± standard deviation over seeds; intervals, seeds and the paper's numbers "
+        f"stand in each set's own table. Protocols: {'; '.join(protocols)}.",
+        "minutes: of one training with one seed, stage 0 included where a row starts from it; "
+        f"none where nothing is trained by steps. On {' and '.join(sorted(filter(None, hardware)))}"
+        ", other trainings beside it. FACT takes GoogLeNet's and BOW-CN's runs.",
+    ]

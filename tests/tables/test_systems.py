@@ -1,0 +1,53 @@
+"""All systems set by set, from runs whose values are made by hand."""
+
+import pandas as pd
+import pytest
+
+from fake_runs import queries, write_run
+from rnnha.runs.results import Results
+from rnnha.tables import systems
+
+VERI = {"a.jpg": (1, 1.0, 1), "b.jpg": (2, 0.5, 2)}  # mAP 75, top-1 50
+PHOTOGRAPHS = {"a.jpg": (1, 0.25, 4), "b.jpg": (2, 0.5, 2)}
+
+
+@pytest.fixture
+def sets(tmp_path):
+    for seed in (0, 1):
+        place = tmp_path, "rendered-veri"
+        for slug, seconds in (("stage0", 60), ("rnn-ha", 90)):
+            folder = write_run(*place, slug, seed, queries(VERI))
+            epochs = {"stage": 0, "epoch": [1, 2], "loss": 1.0, "coarse_loss": 1.0}
+            numbers = {"fine_loss": 1.0, "coarse_accuracy": 0.5, "fine_accuracy": 0.5}
+            taken = {"learning_rate": 0.1, "seconds": seconds * (1 + seed)}
+            history = pd.DataFrame(epochs | numbers | taken)
+            history.to_csv(folder / "history.csv", index=False)
+    write_run(tmp_path, "photographs", "lomo", 0, queries(PHOTOGRAPHS, "cross-camera"))
+    draws = queries(VERI, "vehicleid-10-draws", "200")
+    write_run(tmp_path, "rendered-vehicleid", "lomo", 0, draws)
+    names = ("rendered-veri", "rendered-vehicleid", "photographs")
+    return [Results(tmp_path, name) for name in names]
+
+
+def test_each_set_has_its_own_measure_and_stage_0_is_counted(sets):
+    table = systems.build(sets).set_index(["method", "dataset"])
+    assert table["ours"].to_dict() == {
+        ("RNN-HA", "rendered-veri"): 75.0,
+        ("LOMO", "rendered-vehicleid"): 50.0,  # top-1
+        ("LOMO", "photographs"): 37.5,
+    }
+    # Seeds take 2 and 4 minutes in stage 0, 3 and 6 after it.
+    assert table.loc[("RNN-HA", "rendered-veri"), "minutes"] == pytest.approx(3 + 4.5)
+    assert pd.isna(table.loc[("LOMO", "photographs"), "minutes"])
+
+
+def test_the_page(sets, tmp_path):
+    csv, page = systems.write(sets, tmp_path / "tables")
+    lines = page.read_text().splitlines()
+    assert "mAP, Rendered-VeRi (rendered, synthetic)" in lines[2]
+    assert "| RNN-HA | 75.0 ± 0.0 | 7.5 |  |  |  |  |" in lines
+    assert "| LOMO |  |  | 50.0 |  | 37.5 |  |" in lines
+    assert csv.read_text().startswith("method,dataset,test_size,metric,ours,sd,n_seeds,minutes")
+    (only_one,) = sets[:1]
+    page = systems.write([only_one], tmp_path / "one")[1]
+    assert "photographs" not in page.read_text() and "LOMO" not in page.read_text()
