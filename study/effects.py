@@ -196,7 +196,8 @@ def write(folder: Path) -> list[Path]:
     with atomic(csv) as temporary:
         levels.to_csv(temporary, index=False, float_format="%.3f", lineterminator="\n")
     with atomic(page) as temporary:
-        text = markdown_page(TITLE, _page(levels, conditions), NOTES, sentences(conditions))
+        notes = [*NOTES, *_left(levels)]
+        text = markdown_page(TITLE, _page(levels, conditions), notes, sentences(conditions))
         temporary.write_text(text, encoding="utf-8")
     picture = folder / "figures" / "study.png"
     with atomic(picture) as temporary:
@@ -212,6 +213,15 @@ NOTES = (
     f"attention helps more minus the other; its interval is one of {100 * CONFIDENCE:.1f} %, for "
     f"{len(CONDITIONS)} conditions are asked.",
 )
+
+
+def _left(levels: pd.DataFrame) -> list[str]:
+    """What has not been run yet, so that nobody takes a part of the study for the whole."""
+    left = [name for name in LEVELS if name not in set(levels["level"])]
+    done = len(LEVELS) - len(left)
+    return [f"{done} of {len(LEVELS)} settings have been run; left: {', '.join(left)}."] * bool(
+        left
+    )
 
 
 def _page(levels: pd.DataFrame, conditions: pd.DataFrame) -> dict[str, pd.DataFrame]:

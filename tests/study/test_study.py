@@ -180,6 +180,12 @@ def test_table_and_picture_are_written_from_small_results(results, tmp_path):
     text = page.read_text()
     assert "(rendered, synthetic)" in text and "| cells-high | +2.0 [" in text
     assert len(pd.read_csv(csv)) == 8 and picture.stat().st_size > 10_000
+    # What is left is named; no query of these runs was scored within a view.
+    assert "2 of 13 settings have been run; left: size-low, size-high, marks-low," in text
+    for name in LEVELS:
+        results(name, 0)
+    text = effects.write(tmp_path)[0].read_text()
+    assert "12 of 13 settings have been run; left: views-low." in text
 
 
 def test_a_level_is_trained_once_and_kept_whole(monkeypatch, tmp_path):
