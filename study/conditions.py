@@ -53,11 +53,12 @@ LEVELS = {
 @dataclass(frozen=True)
 class Condition:
     """What is moved, from `low` to `high`; helped: at which end the paper's idea says that
-    attention helps more."""
+    attention helps more. settings: what is set, from low to high, as the picture has it."""
 
     title: str
     low: str
     high: str
+    settings: tuple[str, ...]
     helped: str
     where: str
 
@@ -65,30 +66,69 @@ class Condition:
     def other(self) -> str:
         return self.low if self.helped == self.high else self.high
 
+    @property
+    def levels(self) -> dict[str, str]:
+        """Its levels from low to high, the base's among them, with what is set."""
+        names = dict.fromkeys([self.low, BASE, self.high])
+        return dict(zip(names, self.settings, strict=True))
+
 
 CONDITIONS = (
-    Condition("size of a mark", "size-low", "size-high", "size-low", "cues are small"),
-    Condition("marks a side", "marks-low", "marks-high", "marks-low", "cues are few"),
+    Condition(
+        "size of a mark",
+        low="size-low",
+        high="size-high",
+        settings=("18 cm", "30 cm", "60 cm"),
+        helped="size-low",
+        where="cues are small",
+    ),
+    Condition(
+        "marks a side",
+        low="marks-low",
+        high="marks-high",
+        settings=("1", "2", "4"),
+        helped="marks-low",
+        where="cues are few",
+    ),
     Condition(
         "distracting marks a side",
-        *("passing-low", "passing-high", "passing-high"),
-        "there is more to leave out",
+        low="passing-low",
+        high="passing-high",
+        settings=("0", "1", "4"),
+        helped="passing-high",
+        where="there is more to leave out",
     ),
     Condition(
         "share in one paint",
-        *("paint-low", "paint-high", "paint-high"),
-        "more vehicles look alike",
+        low="paint-low",
+        high="paint-high",
+        settings=("1/4", "3/4", "1"),
+        helped="paint-high",
+        where="more vehicles look alike",
     ),
     Condition(
         "training vehicles",
-        *("vehicles-low", "vehicles-high", "vehicles-high"),
-        "there are more vehicles to learn from",
+        low="vehicles-low",
+        high="vehicles-high",
+        settings=("75", "300", "600"),
+        helped="vehicles-high",
+        where="there are more vehicles to learn from",
     ),
-    Condition("cells of the map", BASE, "cells-high", "cells-high", "the map is finer"),
+    Condition(
+        "cells of the map",
+        low=BASE,
+        high="cells-high",
+        settings=("6 × 6", "12 × 12"),
+        helped="cells-high",
+        where="the map is finer",
+    ),
     Condition(
         "query and gallery",
-        *("views-low", BASE, "views-low"),
-        "query and gallery are seen from one side",
+        low="views-low",
+        high=BASE,
+        settings=("one side", "any side"),
+        helped="views-low",
+        where="query and gallery are seen from one side",
     ),
 )
 

@@ -14,7 +14,7 @@ from rnnha.paths import atomic
 from rnnha.scoring.intervals import POWER_80
 from rnnha.scoring.look_alikes import SUFFIX
 from rnnha.tables.pages import markdown_page
-from study.conditions import CONDITIONS, LEVELS, Condition, Level
+from study.conditions import CONDITIONS, LEVELS, ROWS, Condition, Level
 from study.run import UNTRAINED, read
 
 MEASURES = {  # name: (row minus row, protocol); the first decides
@@ -97,19 +97,23 @@ def estimated(parts: list[pd.DataFrame], minus: Sequence[pd.DataFrame] = ()) -> 
     )
 
 
+def reached(level: Level, row: str) -> float:
+    """The mAP of a row over seeds, image to image; at a level of views the mean of theirs."""
+    found, protocol = read(level), MEASURES[PRIMARY][2]
+    inside = [f"{protocol} ({view})" for view in level.views] or [protocol]
+    parts = [found[(found["row"] == row) & (found["protocol"] == each)] for each in inside]
+    return float(np.mean([np.average(p["mAP"], weights=p["queries"]) for p in parts]))
+
+
 def has_learned(level: Level) -> bool:
     """Whether RNN-H is LEARNED points above the untrained network (within all views)."""
-    found = read(level)
-    found = found[found["protocol"] == "image-to-image"]
-    means = {
-        row: np.average(part["mAP"], weights=part["queries"]) for row, part in found.groupby("row")
-    }
-    return bool(means["rnn-h"] > means[UNTRAINED] + LEARNED)
+    whole = LEVELS[level.trained]
+    return reached(whole, "rnn-h") > reached(whole, UNTRAINED) + LEARNED
 
 
 def of_levels() -> pd.DataFrame:
     """Every measure at every level with its 95 % interval: level, measure, value, low, high,
-    n_vehicles, by_seed, and what the three rows have."""
+    n_vehicles, by_seed, and the mAP of each row at the level."""
     rows = []
     for level in LEVELS.values():
         for measure in MEASURES:
@@ -125,6 +129,7 @@ def of_levels() -> pd.DataFrame:
                     "ci_high": found.high,
                     "n_vehicles": found.n_vehicles,
                     "by_seed": " ".join(f"{v:+.2f}" for v in found.by_seed),
+                    **{f"mAP of {row}": reached(level, row) for row in ROWS},
                 }
             )
     return pd.DataFrame(rows)
@@ -229,7 +234,9 @@ def _page(levels: pd.DataFrame, conditions: pd.DataFrame) -> dict[str, pd.DataFr
         cell=[f"{r.value:+.1f} [{r.ci_low:+.1f}, {r.ci_high:+.1f}]" for r in levels.itertuples()]
     )
     wide = cells.pivot(index="level", columns="measure", values="cell").fillna("")
-    wide = wide.loc[levels["level"].unique(), [m for m in MEASURES if m in wide]].reset_index()
+    wide = wide.loc[levels["level"].unique(), [m for m in MEASURES if m in wide]]
+    of_rnn_h = levels.groupby("level")["mAP of rnn-h"].first().map("{:.1f}".format)
+    wide = wide.assign(**{"mAP of RNN-H": of_rnn_h}).reset_index()
     pages = {"Every setting": wide}
     if len(conditions):
         effects = pd.DataFrame(
@@ -270,13 +277,12 @@ def figure(levels: pd.DataFrame) -> Figure:
         canvas = plots.Drawing(figsize=(13, 6.4), layout="constrained")
         axes = canvas.subplots(2, 4, sharey=True)
         for ax, condition in zip(axes.flat, CONDITIONS, strict=False):
-            settings = list(dict.fromkeys([condition.low, "base", condition.high]))
-            settings = [name for name in settings if name in known.index]
-            shown = known.loc[settings]
+            settings = {k: text for k, text in condition.levels.items() if k in known.index}
+            shown = known.loc[list(settings)]
             spread = [shown["value"] - shown["ci_low"], shown["ci_high"] - shown["value"]]
             ax.errorbar(range(len(shown)), shown["value"], spread, fmt="o-", color=plots.PALETTE[0])
             ax.axhline(0, color=plots.GREY, linewidth=1.2)
-            ax.set_xticks(range(len(shown)), [name.rpartition("-")[2] for name in settings])
+            ax.set_xticks(range(len(shown)), settings.values())
             ax.set_xlim(-0.5, max(len(shown) - 0.5, 0.5))
             ax.set_title(condition.title, fontsize=12)
         for ax in axes.flat[len(CONDITIONS) :]:

@@ -39,8 +39,13 @@ def test_the_plan_and_the_conditions_name_the_same_numbers():
     )
     own = [recipes.recipe(f"study-{x}").marks.own for x in ("marks-low", "base", "marks-high")]
     assert "| marks a side | {} | **{}** | {} |".format(*own) in text
-    for condition in CONDITIONS:
-        assert condition.where.split()[-1] in text, condition.title
+    page = (paths.ROOT / "docs" / "study.md").read_text().splitlines()
+    rows = [line.split("|")[1:-1] for line in page if line.startswith("| ")][1:]
+    for condition, (title, *settings, idea) in zip(CONDITIONS, rows, strict=True):
+        assert condition.title.split()[-1] in title
+        assert condition.where.split()[-1] in idea, condition.title
+        named = [cell.strip(" *") for cell in settings if cell.strip()]
+        assert named == [s.removesuffix(" cm") for s in condition.settings]
     numbers = [recipe.number for recipe in recipes.RECIPES.values()]
     assert len(set(numbers)) == len(numbers)  # seeds of their own
 
@@ -179,6 +184,7 @@ def test_table_and_picture_are_written_from_small_results(results, tmp_path):
     page, csv, picture = effects.write(tmp_path)
     text = page.read_text()
     assert "(rendered, synthetic)" in text and "| cells-high | +2.0 [" in text
+    assert "| 40.0 |" in text  # what RNN-H has
     assert len(pd.read_csv(csv)) == 8 and picture.stat().st_size > 10_000
     # What is left is named; no query of these runs was scored within a view.
     assert "2 of 13 settings have been run; left: size-low, size-high, marks-low," in text
