@@ -9,7 +9,7 @@ import pandas as pd
 
 from rnnha import paths
 from rnnha.data import sets
-from rnnha.data.manifest import Benchmark, make_manifest, names_of
+from rnnha.data.manifest import make_manifest, names_of
 from rnnha.data.subset import fewer_vehicles
 from rnnha.files import DataError
 
@@ -27,18 +27,33 @@ class CarModels(NamedTuple):
     key: str
 
 
-def car_models(benchmark: Benchmark, vehicles: int | None = None) -> CarModels:
-    """The car models that GoogLeNet learns for a set.
+def of(dataset: str, vehicles: int | None = None) -> CarModels:
+    """The car models that GoogLeNet learns for a set of this name.
 
     Of a rendered set, and of one's own: those of the rendered set that its record names, as its
     side-car knows them (vehicles: only so many). Of a real one: CompCars. DataError where the
     images are absent.
     """
-    known = sets.SETS.get(benchmark.of)
-    other = known.car_models if known else sets.SETS["rendered-veri"].car_models
+    other = _other(dataset)
     if other == COMPCARS:
         return compcars(paths.DATA / COMPCARS)
     return _of_rendered(other, vehicles)
+
+
+def counts(dataset: str) -> tuple[int, int, int]:
+    """Images, vehicles and models that GoogLeNet learns from for a set; it knows no vehicles, so
+    there are as many as models. CompCars need not be there, a rendered set must."""
+    other = _other(dataset)
+    if other == COMPCARS:
+        images, models = COMPCARS_COUNTS
+        return images, models, models
+    rows = _of_rendered(other, None).manifest
+    return len(rows), rows["vehicle_id"].nunique(), rows["coarse_id"].nunique()
+
+
+def _other(dataset: str) -> str:
+    known = sets.SETS.get(dataset)
+    return known.car_models if known else sets.SETS["rendered-veri"].car_models
 
 
 @lru_cache(maxsize=2)

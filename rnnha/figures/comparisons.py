@@ -3,6 +3,7 @@
 Like `plots`, from data frames alone.
 """
 
+from collections.abc import Iterable
 from types import MappingProxyType
 
 import numpy as np
@@ -107,8 +108,9 @@ def two_orders(rows: pd.DataFrame, title: str, palette: Palette, markers: Marker
     with style(grid=False):
         figure = Drawing(figsize=(9.5, 1.6 + 0.36 * len(rows)), layout="constrained")
         ax = figure.subplots()
-        for row in rows.itertuples():
-            colour, beside = palette[row.method], 1.025 + 0.015 * (row.Index % 3)
+        lanes = _lanes(rows["rank_low"], rows["rank_high"])
+        for row, lane in zip(rows.itertuples(), lanes, strict=True):
+            colour, beside = palette[row.method], 1.025 + 0.015 * lane
             ends = [row.paper_rank, row.rank]
             ax.plot([0, 1], ends, markers[row.method], linestyle="-", color=colour)
             ax.plot([beside, beside], [row.rank_low, row.rank_high], color=colour, linewidth=3)
@@ -118,9 +120,21 @@ def two_orders(rows: pd.DataFrame, title: str, palette: Palette, markers: Marker
             ax.annotate(text, (-0.03, rank), ha="right", va="center").set_in_layout(False)
         for (rank, ours), tied in rows.groupby(["rank", "ours"]):
             text = f"{ours:.1f}  {', '.join(tied['method'])}"
-            ax.annotate(text, (1.07, rank), va="center").set_in_layout(False)
+            aside = 1.04 + 0.015 * (max(lanes) + 1)
+            ax.annotate(text, (aside, rank), va="center").set_in_layout(False)
         ax.set(xlim=(-0.95, 1.85), ylim=(len(rows) + 0.6, 0.4), yticks=[])
         ax.set_xticks([0, 1], ["poster", "here (bar: 95 % interval of the rank)"])
         sns.despine(ax=ax, left=True, bottom=True)
         figure.suptitle(title)
     return figure
+
+
+def _lanes(low: Iterable[float], high: Iterable[float]) -> list[int]:
+    """A lane for each interval, as few as can be, in which none touches another."""
+    lanes: dict[int, int] = {}
+    ends: list[float] = []  # where the last interval of each lane ends
+    for number, (start, end) in sorted(enumerate(zip(low, high, strict=True)), key=lambda x: x[1]):
+        lane = next((k for k, last in enumerate(ends) if last < start), len(ends))
+        ends[lane : lane + 1] = [end]
+        lanes[number] = lane
+    return [lanes[number] for number in range(len(lanes))]

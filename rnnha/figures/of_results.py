@@ -160,11 +160,12 @@ def compared_order(results: Results) -> Figure | None:
     """The poster's order of methods beside ours, rank by rank."""
     if (found := order.order(results)) is None:
         return None
-    metric = label(results.poster.metrics[0])
+    size, metric = results.poster.largest, label(results.poster.metrics[0])
     title = _title(
         results,
         f"does the poster's order hold?\nKendall's τ {found.tau:.2f} "
-        f"[{found.low:.2f}, {found.high:.2f}], by {metric}",
+        f"[{found.low:.2f}, {found.high:.2f}], by {metric}"
+        + ("" if size == "test" else f" of {size} vehicles"),
     )
     return comparisons.two_orders(found.rows, title, palette(), markers())
 

@@ -2,6 +2,7 @@
 
 import base64
 import html
+import textwrap
 from io import BytesIO
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from rnnha.paths import atomic
 from rnnha.runs.rank import Ranking
 
 COLUMNS = 5
+LETTERS = 26  # of a line above a picture in the sheet
 SIDE = 320  # pixels of a picture's longer side on the page
 
 
@@ -23,14 +25,14 @@ def figure(ranked: Ranking) -> Figure:
     pairs = _pairs(ranked)
     rows = 1 + -(-(len(pairs) - 1) // COLUMNS)
     with plots.style(grid=False):
-        sheet = plots.Drawing(figsize=(2.1 * COLUMNS, 4.6 * rows + 0.5), layout="constrained")
+        sheet = plots.Drawing(figsize=(2.6 * COLUMNS, 5.2 * rows + 0.5), layout="constrained")
         axes = sheet.subplots(2 * rows, COLUMNS, squeeze=False)
         for ax in axes.flat:
             ax.set_axis_off()
         places = [(0, 0), *((2 + 2 * (i // COLUMNS), i % COLUMNS) for i in range(len(pairs) - 1))]
         for (row, column), (caption, image, looked) in zip(places, pairs, strict=True):
             axes[row, column].imshow(image)
-            axes[row, column].set_title(caption, fontsize=9)
+            axes[row, column].set_title("\n".join(textwrap.wrap(caption, LETTERS)), fontsize=9)
             axes[row + 1, column].imshow(looked)
         sheet.suptitle("\n".join(filter(None, [f"Nearest to {ranked.query.name}", ranked.note])))
     return sheet

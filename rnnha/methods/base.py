@@ -18,6 +18,7 @@ from rnnha.profiles import Phase, Scale
 if TYPE_CHECKING:
     from rnnha.runs.run import Run
 
+Counts = tuple[int, int, int]  # training images, vehicles, coarse classes
 _CLASSES: dict[str, type["Method"]] = {}
 
 
@@ -69,6 +70,17 @@ class Method:
     def images_for(cls, run: "Run") -> int:
         """How many images it is trained on."""
         return len(run.benchmark.train)
+
+    @classmethod
+    def learned(cls, dataset: str, counts: Counts) -> Counts:
+        """What it learns from for a data set of this name; counts: the set's own training part."""
+        return counts
+
+    @classmethod
+    def lacks(cls, dataset: str) -> str:
+        """What it needs beside a data set of this name and its weights, and is not there, with what
+        to do; empty where nothing is."""
+        return ""
 
     @classmethod
     def settings(cls, run: "Run") -> dict:

@@ -12,6 +12,8 @@ import pandas as pd
 from rnnha import paths
 from rnnha.data import outside
 from rnnha.experiments import Row
+from rnnha.files import DataError
+from rnnha.methods.base import Counts
 from rnnha.methods.network import FromScratch, backbone
 from rnnha.profiles import Scale, settings
 
@@ -31,11 +33,23 @@ class GoogLeNet(FromScratch, name="googlenet"):
 
     @classmethod
     def images_for(cls, run: "Run") -> int:
-        return len(outside.car_models(run.benchmark, run.profile.train_vehicles).manifest)
+        return len(outside.of(run.benchmark.of, run.profile.train_vehicles).manifest)
+
+    @classmethod
+    def learned(cls, dataset: str, counts: Counts) -> Counts:
+        return outside.counts(dataset)
+
+    @classmethod
+    def lacks(cls, dataset: str) -> str:
+        try:
+            outside.of(dataset)
+        except DataError as error:
+            return str(error)
+        return ""
 
     @classmethod
     def settings(cls, run: "Run") -> dict:
-        found = outside.car_models(run.benchmark, run.profile.train_vehicles)
+        found = outside.of(run.benchmark.of, run.profile.train_vehicles)
         return {
             "backbone": run.scale.backbone,
             "phases": [settings(phase) for phase in cls.phases(run.row, run.scale)],
@@ -52,7 +66,7 @@ class GoogLeNet(FromScratch, name="googlenet"):
     def fit(self, train: pd.DataFrame) -> list[dict]:
         """Learn the car models of the set outside; `train` is not looked at."""
         run = self.run
-        self.elsewhere = outside.car_models(run.benchmark, run.profile.train_vehicles)
+        self.elsewhere = outside.of(run.benchmark.of, run.profile.train_vehicles)
         return super().fit(self.elsewhere.manifest)
 
     def seen(self, vehicles: int) -> list[dict]:

@@ -3,7 +3,7 @@
 VAMI's authors labelled VeRi and VehicleID by hand. Where their file is not at hand, and on every
 other real set, the sides of training images are told by stage 0's network, trained in stage 0's
 way on Rendered-VeRi's training images, with the five viewpoints in the place of vehicles. Rendered
-views are synthetic, so on photographs it errs; how often is not known where nobody labelled them.
+views are synthetic, and on photographs it errs often: docs/systems.md.
 """
 
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from rnnha.profiles import Scale, settings
 if TYPE_CHECKING:
     from torch import nn
 
+    from rnnha.images.cache import Images
     from rnnha.runs.run import Run
 
 LEARNED_FROM = "rendered-veri"
@@ -33,18 +34,18 @@ def rendered_views(run: "Run") -> Benchmark:
     return fewer_vehicles(whole, few, None) if few else whole
 
 
-def scale_of(run: "Run") -> Scale:
+def scale_of(run: "Run", views: Benchmark) -> Scale:
     """Stage 0's network and phases, at the run's profile."""
-    stage0 = experiments.start_of(run.row)
-    return run.profile.scale(stage0, len(rendered_views(run).train))
+    return run.profile.scale(experiments.start_of(run.row), len(views.train))
 
 
 def describe(run: "Run") -> dict:
     """What decides the viewpoints that are told, for `config.json`."""
+    views = rendered_views(run)
     return {
         "viewpoints_from": LEARNED_FROM,
-        "viewpoints_key": rendered_views(run).key,
-        "viewpoints_phases": [settings(phase) for phase in scale_of(run).stage0],
+        "viewpoints_key": views.key,
+        "viewpoints_phases": [settings(phase) for phase in scale_of(run, views).stage0],
     }
 
 
@@ -68,20 +69,18 @@ def classifier(run: "Run") -> "nn.Module":
     """The network, trained with the run's seed; its state is kept in the run's folder meanwhile."""
     import torch
 
-    from rnnha.images.cache import Images
     from rnnha.models.compared import CoarseOnly
     from rnnha.models.pretrained import weights
     from rnnha.training import device, loop, losses, processes
 
-    scale, views = scale_of(run), rendered_views(run)
-    train = views.train
+    views = rendered_views(run)
+    scale, train = scale_of(run, views), views.train
     torch.manual_seed(run.seed)
     net = backbone(experiments.start_of(run.row), scale)
     if run.imported is not None:
         weights.load_backbone(net, scale.backbone, run.imported)
     model = CoarseOnly(net, len(VIEWS), by_class=True)
-    cache = paths.DATA / "cache" / LEARNED_FROM / f"views-{scale.image_size}.npy"
-    images = processes.first_the_writer(lambda: Images(train.path, scale.image_size, cache=cache))
+    images = processes.first_the_writer(lambda: _images(run, train, LEARNED_FROM))
     view = torch.from_numpy(viewpoints.viewpoints_of(views, train))
     done = 0
     for number, phase in enumerate(scale.stage0):
@@ -108,12 +107,17 @@ def classifier(run: "Run") -> "nn.Module":
 def shares(run: "Run", model: "nn.Module", images: pd.DataFrame, name: str) -> np.ndarray:
     """float32 [N, V]: what the classifier says of the images of set `name`. Of several processes
     only the first one's is whole."""
-    from rnnha.images.cache import Images
     from rnnha.training import device, processes
     from rnnha.training.embedding import embed
 
-    size = scale_of(run).image_size
-    part = "train" if (images.split == "train").all() else "test"
-    cache = paths.DATA / "cache" / name / f"{part}-{size}.npy"
-    opened = processes.first_the_writer(lambda: Images(images.path, size, cache=cache))
+    opened = processes.first_the_writer(lambda: _images(run, images, name))
     return embed(model, opened, device.default_device()).get("o2", np.empty((0, len(VIEWS))))
+
+
+def _images(run: "Run", manifest: pd.DataFrame, name: str) -> "Images":
+    """Images of set `name` at the classifier's size, from the cache that its own rows use."""
+    from rnnha.images.cache import Images
+
+    size = run.profile.scale(experiments.start_of(run.row)).image_size
+    part = "train" if (manifest.split == "train").all() else "test"
+    return Images(manifest.path, size, cache=paths.DATA / "cache" / name / f"{part}-{size}.npy")

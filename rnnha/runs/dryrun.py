@@ -6,7 +6,7 @@ guessed. So every row of the paper's profile can be tried on a laptop.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +16,7 @@ from rnnha.data import sets
 from rnnha.data.manifest import Benchmark
 from rnnha.experiments import Row
 from rnnha.files import DataError
+from rnnha.methods.base import Counts
 from rnnha.methods.network import build, with_coarse_label
 from rnnha.profiles import Phase, Profile
 from rnnha.runs.expect import expect_trainable
@@ -23,7 +24,6 @@ from rnnha.runs.run import Run, first_weights, prepared
 from rnnha.training import loop
 
 GIBI = 2**30
-Counts = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def dry_run(experiment: str, dataset: str, profile: str, step_seconds: float | N
     if benchmark is not None:
         expect_trainable(Run(row, size, benchmark, seed=0))
     rows = [*methods.needed(row), row]
-    stages = [stage for r in rows for stage in _stages(r, size, counts)]
+    stages = [stage for r in rows for stage in _stages(r, size, dataset, counts)]
     lines = [
         f"{row.title} on {dataset}, profile {size.name}",
         _told(counts, absent),
@@ -65,7 +65,8 @@ def dry_run(experiment: str, dataset: str, profile: str, step_seconds: float | N
         f"{decoded:.1f} GB of decoded training images in {paths.DATA / 'cache'}; "
         "test images come on top"
     )
-    lines += [f"before it can start: {what}" for what in _missing_weights(set(rows), size)]
+    lacking = _missing(((dataset, each) for each in rows), size)
+    lines += [f"before it can start: {what}" for what in lacking]
     if step_seconds is not None:
         hours = sum(stage.steps for stage in stages) * step_seconds / 3600
         lines.append(f"in all {hours:.1f} hours at {step_seconds} s a step")
@@ -96,7 +97,7 @@ def plan(
             if not _trains(row, size):
                 yield f"  {runs} x {row.title}: trains nothing"
                 continue
-            for stage in _stages(row, size, counts):
+            for stage in _stages(row, size, dataset, counts):
                 hours += runs * stage.steps * step_seconds / 3600
                 yield f"  {runs} x {_line(stage, step_seconds).lstrip()}"
     yield (
@@ -104,7 +105,7 @@ def plan(
         f"with {jobs} runs side by side. For another time of a step, S seconds: "
         f"rnnha status --plan --profile {profile} --step-seconds S"
     )
-    missing += _missing_weights({row for _, row in seeds}, size)
+    missing += _missing(seeds, size)
     if missing:
         raise DataError("\n".join(["nothing can start yet:", *missing]))
 
@@ -114,10 +115,13 @@ def _expect_time(step_seconds: float | None) -> None:
         raise ValueError(f"a training step of {step_seconds} s: expected a time above 0")
 
 
-def _missing_weights(rows: set[Row], profile: Profile) -> list[str]:
-    """What is wrong with VGG-M's ImageNet weights; runs download ResNet-50's themselves."""
+def _missing(wanted: Iterable[tuple[str, Row]], profile: Profile) -> list[str]:
+    """What rows need beside the data set, and what is wrong with VGG-M's ImageNet weights; runs
+    download those of other backbones themselves."""
     messages = []
-    for row in rows:
+    for dataset, row in wanted:
+        if lacking := methods.of(row).lacks(dataset):
+            messages.append(lacking)
         if profile.scale(row).backbone == "vgg-m":
             try:
                 first_weights(row, profile)
@@ -130,10 +134,11 @@ def _trains(row: Row, profile: Profile) -> bool:
     return bool(methods.of(row).phases(row, profile.scale(row)))
 
 
-def _stages(row: Row, profile: Profile, counts: Counts) -> list[Stage]:
+def _stages(row: Row, profile: Profile, dataset: str, counts: Counts) -> list[Stage]:
     """The phases that a row trains itself, without those of its stage 0."""
-    phases = methods.of(row).phases(row, profile.scale(row, counts[0]))
-    return [try_step(row, profile, phase, *counts) for phase in phases]
+    learned = methods.of(row).learned(dataset, counts)
+    phases = methods.of(row).phases(row, profile.scale(row, learned[0]))
+    return [try_step(row, profile, phase, *learned) for phase in phases]
 
 
 def try_step(

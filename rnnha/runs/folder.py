@@ -234,19 +234,23 @@ class RunFolder:
 
         Measured maps that the target has stay where they are of the same weights.
         """
-        same_weights = target.complete and self._weights_named == target._weights_named
+        own = self._weights_sha256()
+        if own is None or own != target._weights_sha256():
+            (target.path / _MAPS).unlink(missing_ok=True)
         (target.path / _METRICS).unlink(missing_ok=True)
         for name in _SMALL:
             if (self.path / name).exists():
                 with atomic(target.path / name) as temporary:
                     shutil.copyfile(self.path / name, temporary)
-            elif name != _MAPS or not same_weights:
+            elif name != _MAPS:
                 (target.path / name).unlink(missing_ok=True)
 
-    @property
-    def _weights_named(self) -> str | Path:
-        """What tells a run's weights from another's; itself where none are recorded."""
-        return self.config().get("weights_sha256", self.path)
+    def _weights_sha256(self) -> str | None:
+        """Of the weights, as the run recorded it; None where it did not, or cannot be read."""
+        try:
+            return self.config().get("weights_sha256")
+        except DataError:
+            return None
 
 
 def own() -> Path:

@@ -101,6 +101,7 @@ def _notes(results: Results) -> list[str]:
         "Real photographs from two cameras (Vehicle-Re-ID-Dataset): a query of camera 1 is ranked "
         "against all test images of camera 2. Percent; mean ± standard deviation over seeds "
         "[95 % interval over test vehicles].",
+        "Which of the source's pictures, and how they are divided: docs/real-data.md.",
         "A small set: it says which systems cope with few pictures, not what the paper's table "
         "says. The coarse label is the type, and all that the oracles know: neither models nor "
         "paint are told.",

@@ -9,11 +9,11 @@ from scipy import stats
 
 from rnnha import paths
 from rnnha.data.sets import SETS, TABLES
-from rnnha.experiments import VARIANTS
+from rnnha.experiments import VARIANTS, rows_of
 from rnnha.paths import atomic
 from rnnha.runs import folder
 from rnnha.runs.folder import RunFolder, finished
-from rnnha.runs.results import cross_rows, describe, side_car_vehicles, table_rows
+from rnnha.runs.results import cross_rows, describe, side_car_vehicles
 from rnnha.tables import photographs
 from rnnha.tables.pages import label
 
@@ -75,13 +75,12 @@ def compare_with_reference(run_root: Path, reference_root: Path) -> pd.DataFrame
     `one seed`, for nothing says how far another training may be. `not run`: no number of ours.
     """
     rows = []
-    for dataset in TABLES:
-        rows_of = [
-            *table_rows(dataset),
-            *((v.slug, v.title, v.kind) for v in VARIANTS),
-            *cross_rows(reference_root, dataset),
-        ]
-        for slug, title, _ in rows_of:
+    for dataset in (*TABLES, photographs.DATASET):
+        poster = SETS[dataset].poster
+        shown = rows_of(poster and poster.name, SETS[dataset].synthetic)
+        own = [(r.slug, r.title) for r in (*shown, *VARIANTS)]
+        crossed = [(slug, title) for slug, title, _ in cross_rows(reference_root, dataset)]
+        for slug, title in own + crossed:
             reference = finished(reference_root, dataset, slug)
             if reference:
                 frame = _compare(finished(run_root, dataset, slug), reference)
@@ -134,14 +133,15 @@ def lines(comparison: pd.DataFrame) -> list[str]:
         return ["There is no reference to compare with."]
     text, further = [], []
     for dataset, frame in comparison.groupby("dataset", sort=False):
-        poster, rows = SETS[dataset].poster, frame["method"].nunique()
+        protocol, metrics = _of_the_table(dataset)
+        rows = frame["method"].nunique()
         frame = frame[frame["n_seeds"] > 0]
         absent = rows - frame["method"].nunique()
-        shown = (frame["protocol"] == poster.protocol) & frame["metric"].isin(poster.metrics)
+        shown = (frame["protocol"] == protocol) & frame["metric"].isin(metrics)
         further.append(frame[~shown])
         if absent < rows:
             text.append(
-                f"{dataset} ({poster.protocol}): ours; the reference, mean over all its seeds, "
+                f"{dataset} ({protocol}): ours; the reference, mean over all its seeds, "
                 "[95 % prediction interval]"
             )
             text += _numbers_of_the_table(frame[shown])
@@ -151,6 +151,13 @@ def lines(comparison: pd.DataFrame) -> list[str]:
     if not counts.empty:
         text.append(f"Further numbers (other protocols and metrics): {_counted(counts)}.")
     return text + _closing(comparison[comparison["n_seeds"] > 0])
+
+
+def _of_the_table(dataset: str) -> tuple[str, tuple[str, ...]]:
+    """Protocol and metrics of the numbers in a data set's table."""
+    if poster := SETS[dataset].poster:
+        return poster.protocol, poster.metrics
+    return photographs.PROTOCOL, photographs.METRICS
 
 
 def _numbers_of_the_table(shown: pd.DataFrame) -> list[str]:

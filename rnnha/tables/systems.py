@@ -58,12 +58,13 @@ def minutes(results: Results, row: Row) -> float:
     """Mean minutes of a training over seeds, with the stage 0 that it starts from; NaN where a
     system is not trained."""
     stages = [row, methods.stage0_of(row)]
-    spent = [
-        np.mean([run.history()["seconds"].sum() / 60 for run in runs.values()])
+    histories = [
+        [run.history() for run in finished(results.source, results.dataset, stage.slug).values()]
         for stage in stages
-        if stage and (runs := finished(results.source, results.dataset, stage.slug))
+        if stage
     ]
-    return sum(spent) or np.nan
+    spent = [[h["seconds"].sum() / 60 for h in part if "seconds" in h] for part in histories]
+    return sum(np.mean(part) for part in spent if part) or np.nan
 
 
 def write(sets: Sequence[Results], folder: Path) -> list[Path]:
@@ -108,17 +109,23 @@ def _head(dataset: str, spent: bool = False) -> str:
 
 def _notes(sets: Sequence[Results]) -> list[str]:
     protocols = [f"{r.data_set.title} {measure(r.dataset).protocol}" for r in sets]
-    hardware = {
-        run.environment().get("hardware")
-        for results in sets
-        for row in rows_of(None, synthetic=True)
-        for run in finished(results.source, results.dataset, row.slug).values()
-        if len(run.history())
-    }
-    return [
+    found = [
         "percent, mean ± standard deviation over seeds; intervals, seeds and the paper's numbers "
         f"stand in each set's own table. Protocols: {'; '.join(protocols)}.",
         "minutes: of one training with one seed, stage 0 included where a row starts from it; "
-        f"none where nothing is trained by steps. On {' and '.join(sorted(filter(None, hardware)))}"
-        ", other trainings beside it. FACT takes GoogLeNet's and BOW-CN's runs.",
+        "none where nothing is trained by steps. FACT takes GoogLeNet's and BOW-CN's runs.",
     ]
+    runs = [
+        run
+        for results in sets
+        for row in rows_of(None, synthetic=True)
+        for run in finished(results.source, results.dataset, row.slug).values()
+    ]
+    if machines := sorted({r.environment()["hardware"] for r in runs if len(r.history())}):
+        found.append(f"Timed on {' and '.join(machines)}, other work beside it as it came.")
+    if any("viewpoints_from" in run.config() for run in runs):
+        found.append(
+            "VAMI where nobody labelled viewpoints: without the classifier that told them, which "
+            "learns as long as stage 0 of Rendered-VeRi."
+        )
+    return found

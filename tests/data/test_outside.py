@@ -43,7 +43,7 @@ def test_real_sets_learn_from_compcars_and_rendered_ones_from_each_other():
 
 def test_a_rendered_sets_models_come_from_the_other_sets_training_part(rendered):
     benchmark = load("rendered-vehicleid")
-    found = outside.car_models(benchmark)
+    found = outside.of(benchmark.of)
     other = load("rendered-veri")
     assert found.name == "rendered-veri"
     assert set(found.manifest.path) == set(other.train.path)

@@ -1,5 +1,7 @@
 """Figures show the numbers they were given."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 
@@ -71,3 +73,20 @@ def test_embedding_maps_colour_by_model_then_by_vehicle():
 def test_a_notebook_shows_a_figure_without_pyplot():
     figure = plots.cmc_curves({"one": np.array([50.0, 75.0])}, "t")
     assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+def test_intervals_of_ranks_do_not_cover_each_other():
+    """Bars that reach into each other stand apart, however many there are."""
+    names = list("abcdefg")
+    rows = pd.DataFrame({"method": names, "paper": 10.0, "ours": range(7), "rank": range(1, 8)})
+    rows = rows.assign(paper_rank=rows["rank"], rank_low=[1, 1, 1, 1, 4, 5, 7])
+    rows["rank_high"] = [3, 2, 4, 5, 6, 6, 7]
+    marks = dict.fromkeys(names, "o")
+    figure = comparisons.two_orders(rows, "orders", dict.fromkeys(names, "black"), marks)
+    bars = [line.get_xydata() for line in figure.axes[0].lines if line.get_linewidth() == 3]
+    assert len(bars) == 7
+    for bar, other in itertools.combinations(bars, 2):
+        if max(bar[0, 1], other[0, 1]) <= min(bar[1, 1], other[1, 1]):
+            assert abs(bar[0, 0] - other[0, 0]) > 0.01
+    texts = [text.xy[0] for text in figure.axes[0].texts if text.xy[0] > 0]
+    assert min(texts) > max(bar[:, 0].max() for bar in bars)

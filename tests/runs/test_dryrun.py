@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from rnnha import experiments, methods, profiles
+from rnnha import experiments, methods, paths, profiles
 from rnnha.cli import main
 from rnnha.files import DataError
 from rnnha.methods import network
-from rnnha.runs.dryrun import plan, try_step
+from rnnha.runs.dryrun import dry_run, plan, try_step
 from rnnha.runs.plan import rows_of, targets
 
 PAPER = profiles.profile("paper")
@@ -164,7 +164,7 @@ def test_rows_without_training_have_nothing_to_try(capsys):
     [
         r
         for r in (*experiments.ROWS, *experiments.STAGES0)
-        if r.method and methods.of(r).starts_from_stage0
+        if methods.of(r).phases(r, PAPER.scale(r))
     ],
     ids=lambda row: row.slug,
 )
@@ -174,6 +174,16 @@ def test_every_row_of_the_paper_fits_a_gpu_of_12_gb(row):
     for phase in methods.of(row).phases(row, scale):
         step = try_step(row, PAPER, phase, 90_168, 10_309, 228)
         assert step.weights + step.activations < 0.9 * 12e9
+
+
+def test_googlenet_is_planned_with_what_it_learns_from(monkeypatch, tmp_path):
+    """CompCars: 16,016 images, 20 epochs of batches of 32; VeRi has no part in it."""
+    monkeypatch.setattr(paths, "DATA", tmp_path)
+    said = dry_run("googlenet", "veri", "paper")
+    assert f"20 epochs = {20 * (16_016 // 32):,} steps" in said
+    assert re.search(r"before it can start: .*CompCars.*not found", said)
+    with pytest.raises(DataError, match="nothing can start yet:(.|\n)*CompCars"):
+        list(plan([("veri", "googlenet", 0)], "paper", 1))
 
 
 def test_checkpointing_keeps_the_inputs_of_the_stages_and_one_stage():

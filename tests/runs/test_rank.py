@@ -1,5 +1,6 @@
 """One picture against a folder: the order by the network itself, the sheet, and what is refused."""
 
+import itertools
 import re
 
 import numpy as np
@@ -65,6 +66,19 @@ def test_the_page_holds_all_pictures_and_needs_no_network(pictures, trained, tmp
         assert image.width > 1000
     titles = [ax.get_title() for ax in sheet.figure(ranked).axes]
     assert sum("distance" in title for title in titles) == 5
+
+
+def test_captions_of_long_names_do_not_reach_into_each_other(pictures, trained, tmp_path):
+    """VeRi's names have 24 letters, and others more."""
+    for i, file in enumerate(sorted(pictures.glob("*.png"))):
+        (tmp_path / f"0002_c002_0003060{i}_0{'_more' * i}.png").write_bytes(file.read_bytes())
+    ranked = rank(min(tmp_path.iterdir()), tmp_path, 6, trained[0])
+    drawn = sheet.figure(ranked)
+    drawn.canvas.draw()
+    boxes = [ax.title.get_window_extent() for ax in drawn.axes if ax.get_title()]
+    assert len(boxes) == COUNT
+    for one, other in itertools.combinations(boxes, 2):
+        assert not one.overlaps(other)
 
 
 def test_the_command_prints_says_what_it_saw_and_writes(pictures, tmp_path, capsys):

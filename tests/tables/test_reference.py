@@ -54,6 +54,16 @@ def test_a_correct_replication_lies_outside_once_in_twenty():
         assert outside.mean() == pytest.approx(0.05, abs=0.006)  # 4 standard errors
 
 
+def test_the_photographs_are_compared_by_their_own_protocol(tmp_path):
+    """Their reference is committed, although no poster has them."""
+    for room in ("reference", "runs"):
+        scores = queries({"a": (1, 0.5, 2)}, "cross-camera")
+        write_run(tmp_path / room, "photographs", "lomo", 0, scores)
+    text = "\n".join(lines(compare_with_reference(tmp_path / "runs", tmp_path / "reference")))
+    assert "photographs (cross-camera): ours" in text
+    assert [line.split()[-1] for line in text.splitlines() if "LOMO" in line] == ["same"] * 3
+
+
 @pytest.mark.parametrize(
     ("ap", "key", "hardware", "verdict"),
     [

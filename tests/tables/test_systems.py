@@ -51,3 +51,9 @@ def test_the_page(sets, tmp_path):
     (only_one,) = sets[:1]
     page = systems.write([only_one], tmp_path / "one")[1]
     assert "photographs" not in page.read_text() and "LOMO" not in page.read_text()
+
+
+def test_minutes_are_told_of_a_machine_only_where_something_was_trained(sets, tmp_path):
+    timed = systems.write(sets[:1], tmp_path / "trained")[1].read_text()
+    assert "Timed on h, other work beside it" in timed
+    assert "Timed" not in systems.write(sets[1:], tmp_path / "plain")[1].read_text()
