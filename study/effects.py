@@ -15,7 +15,7 @@ from rnnha.scoring.intervals import POWER_80
 from rnnha.scoring.look_alikes import SUFFIX
 from rnnha.tables.pages import markdown_page
 from study.conditions import CONDITIONS, LEVELS, ROWS, Condition, Level
-from study.run import UNTRAINED, read
+from study.run import UNTRAINED, made, read
 
 MEASURES = {  # name: (row minus row, protocol); the first decides
     "RNN-HA minus RNN-H": ("rnn-ha", "rnn-h", "image-to-image"),
@@ -201,7 +201,7 @@ def write(folder: Path) -> list[Path]:
     with atomic(csv) as temporary:
         levels.to_csv(temporary, index=False, float_format="%.3f", lineterminator="\n")
     with atomic(page) as temporary:
-        notes = [*NOTES, *_left(levels)]
+        notes = [*NOTES, *_left(levels), _made(levels)]
         text = markdown_page(TITLE, _page(levels, conditions), notes, sentences(conditions))
         temporary.write_text(text, encoding="utf-8")
     picture = folder / "figures" / "study.png"
@@ -216,7 +216,7 @@ NOTES = (
     "points of mAP, image to image, o2, three seeds, 95 % intervals over test vehicles.",
     f"An effect is the difference of a condition's two ends, where the paper's idea says that "
     f"attention helps more minus the other; its interval is one of {100 * CONFIDENCE:.1f} %, for "
-    f"{len(CONDITIONS)} conditions are asked.",
+    f"{len(CONDITIONS)} conditions are asked. Within one side look-alikes are not scored apart.",
 )
 
 
@@ -227,6 +227,14 @@ def _left(levels: pd.DataFrame) -> list[str]:
     return [f"{done} of {len(LEVELS)} settings have been run; left: {', '.join(left)}."] * bool(
         left
     )
+
+
+def _made(levels: pd.DataFrame) -> str:
+    """By which states of the code: who reads effects across several can look at what differs."""
+    heads: dict[str, list[str]] = {}
+    for name in levels["level"].unique():
+        heads.setdefault(made(LEVELS[name]), []).append(name)
+    return "Made by: " + "; ".join(f"{what} ({', '.join(names)})" for what, names in heads.items())
 
 
 def _page(levels: pd.DataFrame, conditions: pd.DataFrame) -> dict[str, pd.DataFrame]:

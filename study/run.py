@@ -89,6 +89,12 @@ def keep(level: Level, found: pd.DataFrame) -> None:
         temporary.write_text(head + text, encoding="utf-8")
 
 
+def made(level: Level) -> str:
+    """Commit and hardware of a level's small result, from its first line."""
+    with file_of(LEVELS[level.trained]).open(encoding="utf-8") as file:
+        return file.readline().partition(", ")[2].strip()
+
+
 def read(level: Level) -> pd.DataFrame | None:
     """A level's small result, COLUMNS; None where it is not there. A level of views has the
     base's."""

@@ -88,16 +88,22 @@ def training_curves(
     palette: Palette | None = None,
     markers: Markers = MappingProxyType({}),
 ) -> Figure:
-    """Loss and training accuracy of both heads over all epochs of all stages.
+    """Loss and training accuracy of both heads, and the whole loss, over all epochs of all stages.
 
-    `history` has columns method, seed, step (epochs counted through the stages), stage and
+    `history` has columns method, seed, step (epochs counted through the stages), stage, loss and
     coarse_loss, fine_loss (nats), coarse_accuracy, fine_accuracy (percent); a head that a stage
-    does not train is NaN there. Lines are means over seeds, bands one standard deviation. A dotted
-    vertical stands where a next stage begins.
+    does not train is NaN there. Whole losses are of different kinds (a sum of heads, distances,
+    adversaries), so each is shown as a share of what it is in the stage's first epoch. Lines are
+    means over seeds, bands one standard deviation. A dotted vertical stands where a next stage
+    begins.
     """
+    stages = history.sort_values("step").groupby(["method", "seed", "stage"])
+    first = stages["loss"].transform("first")
+    history = history.assign(share=history["loss"] / first)
     panels = {
         "coarse_loss": "loss, coarse head",
         "fine_loss": "loss, fine head",
+        "share": "whole loss, first epoch: 1",
         "coarse_accuracy": "train accuracy, coarse head, %",
         "fine_accuracy": "train accuracy, fine head, %",
     }
@@ -107,10 +113,9 @@ def training_curves(
     # Where a stage begins: the first step of each stage but the first.
     changes = sorted(history.groupby("stage")["step"].min())[1:]
     with style():
-        figure = Drawing(figsize=(11, 7), layout="constrained")
-        for ax, (column, label) in zip(
-            figure.subplots(2, 2, sharex=True).flat, panels.items(), strict=True
-        ):
+        figure = Drawing(figsize=(14, 7), layout="constrained")
+        *axes, beside = figure.subplots(2, 3, sharex=True).flat
+        for ax, (column, label) in zip(axes, panels.items(), strict=True):
             shown = history.dropna(subset=column)
             if len(shown):  # a network without a coarse head has no such curve
                 sns.lineplot(
@@ -133,10 +138,14 @@ def training_curves(
                 ax.axvline(change - 0.5, color=GREY, linestyle=":", linewidth=1)
             ax.set(xlabel="epoch, stages one after the other", ylabel=label)
             ax.xaxis.get_major_locator().set_params(integer=True)
+            ax.tick_params(labelbottom=True)
         handles = [
             Line2D([], [], color=palette[name], marker=markers[name], label=name) for name in names
         ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
+        beside.set_axis_off()
+        beside.legend(
+            handles=handles, loc="center", ncols=2 if len(names) > 10 else 1, frameon=False
+        )
         figure.suptitle(title)
     return figure
 

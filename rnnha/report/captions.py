@@ -20,7 +20,7 @@ _ABOUT = {
         "in how many of 100 queries a right image is among the first k.",
     ),
     "training": (
-        "Four charts of curves over the epochs: loss and accuracy, coarse and fine head",
+        "Five charts of curves over the epochs: loss and accuracy of both heads, the whole loss",
         "how the trained rows learned. A dotted line is where a next stage begins.",
     ),
     "types": (

@@ -191,6 +191,7 @@ def test_table_and_picture_are_written_from_small_results(results, tmp_path):
     for name in LEVELS:
         results(name, 0)
     text = effects.write(tmp_path)[0].read_text()
+    assert "Made by: commit " in text and " (base, size-low, size-high, " in text
     assert "12 of 13 settings have been run; left: views-low." in text
 
 
