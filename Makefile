@@ -119,7 +119,7 @@ notebooks: data ## execute the notebooks over the finished runs
 	@rm -f $(PLANNED)
 
 report: EXPORT = REPORT=yes
-report: notebooks ## the report: one site in build/report, and build/report.zip to send
+report: explorer notebooks ## the report, with the explorer: build/report, and build/report.zip to send
 
 slides: data ## the lesson's figures (SVG, PNG) and a deck of slides, into build/slides
 	@$(RNNHA) slides

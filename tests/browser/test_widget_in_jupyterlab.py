@@ -1,6 +1,7 @@
 """The explorer as a widget in a JupyterLab that was started for it, moved by keyboard."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from rnnha.explorer.sources import Source
 from rnnha.paths import ROOT
 from small_explorer import VERI, small
 
+LAST = "05_attention_maps.ipynb"
 CODE = """\
 from pathlib import Path
 from small_explorer import small
@@ -36,13 +38,14 @@ SETTINGS = (
 
 @pytest.fixture(scope="module")
 def lab(browser, rendered, tmp_path_factory):
-    """The address of a notebook that shows the explorer of few vehicles."""
+    """The address of a folder with notebook 05, and one that shows the explorer of few vehicles."""
     folder = tmp_path_factory.mktemp("lab")
     cells = [nbformat.v4.new_code_cell(CODE)]
     cells += [nbformat.v4.new_markdown_cell(f"paragraph {i}\n\n" * 8) for i in range(8)]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     notebook = nbformat.v4.new_notebook(cells=cells, metadata=kernel)
     nbformat.write(notebook, folder / "explorer.ipynb")
+    shutil.copyfile(ROOT / "notebooks" / LAST, folder / LAST)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -53,14 +56,14 @@ def lab(browser, rendered, tmp_path_factory):
     with (folder / "log").open("w") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "jupyterlab", *SETTINGS, *place],
-            env=os.environ | rooms | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+            env=os.environ | rooms | {"PYTHONPATH": path, "RNNHA_RESULTS": str(folder / "none")},
             stdout=log,
             stderr=subprocess.STDOUT,
         )
         address = f"http://127.0.0.1:{port}"
         try:
             wait_for(f"{address}/api", server, folder / "log")
-            yield f"{address}/lab/tree/explorer.ipynb"
+            yield f"{address}/lab/tree"
         finally:
             server.terminate()
             server.wait(20)
@@ -80,7 +83,7 @@ def test_the_widget_is_played_by_keyboard(lab, browser, keep, capsys, tmp_path):
     context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     page = context.new_page()
     page.set_default_timeout(40_000)
-    page.goto(lab)
+    page.goto(f"{lab}/explorer.ipynb")
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()  # before, a cell is not run
     page.locator(".jp-Notebook .cm-content").first.click()
     page.keyboard.press("Shift+Enter")
@@ -126,4 +129,35 @@ def test_the_widget_is_played_by_keyboard(lab, browser, keep, capsys, tmp_path):
     keep(page, "widget-played", full=False)
     with capsys.disabled():
         print(f"\nin JupyterLab a new map took {took} ms, another image {asked:.0f} ms")
+    context.close()
+
+
+def test_notebook_05_runs_without_a_run_and_its_widget_moves(lab, browser, keep):
+    """As a student opens it in a fresh clone: the shipped network, figures before the widget."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    page = context.new_page()
+    page.set_default_timeout(240_000)
+    page.goto(f"{lab}/{LAST}")
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    found = page.locator(".rnnha-explorer .found li")
+    found.first.wait_for(state="attached")
+    # JupyterLab hides what is far from the window.
+    outer = "document.querySelector('.jp-WindowedPanel-outer')"
+    page.evaluate(f"{outer}.scrollTop = {outer}.scrollHeight")
+    found.first.wait_for(timeout=20_000)
+    assert not page.locator(".jp-OutputArea [data-mime-type*=stderr]").count()
+    assert page.locator(".jp-OutputArea img").count()
+    keep(page, "notebook-05", full=False)
+    before = found.all_inner_texts()
+    cell = page.locator(".rnnha-explorer [role=gridcell]").first
+    cell.scroll_into_view_if_needed()
+    cell.focus()
+    for key in ("ArrowDown", "ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    assert page.evaluate("document.activeElement.dataset.cell") == "7"  # of 6 x 6
+    assert page.locator(".note").inner_text().startswith("Your own attention")
+    assert found.all_inner_texts() != before
+    keep(page, "notebook-05-played", full=False)
     context.close()
