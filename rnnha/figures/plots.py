@@ -103,9 +103,9 @@ def training_curves(
     panels = {
         "coarse_loss": "loss, coarse head",
         "fine_loss": "loss, fine head",
-        "share": "whole loss, first epoch: 1",
         "coarse_accuracy": "train accuracy, coarse head, %",
         "fine_accuracy": "train accuracy, fine head, %",
+        "share": "whole loss, first epoch: 1",
     }
     names = list(history["method"].unique())
     palette = {name: (palette or colours(names))[name] for name in names}
@@ -113,8 +113,8 @@ def training_curves(
     # Where a stage begins: the first step of each stage but the first.
     changes = sorted(history.groupby("stage")["step"].min())[1:]
     with style():
-        figure = Drawing(figsize=(14, 7), layout="constrained")
-        *axes, beside = figure.subplots(2, 3, sharex=True).flat
+        figure = Drawing(figsize=(11, 9.5), layout="constrained")
+        *axes, beside = figure.subplots(3, 2, sharex=True).flat
         for ax, (column, label) in zip(axes, panels.items(), strict=True):
             shown = history.dropna(subset=column)
             if len(shown):  # a network without a coarse head has no such curve

@@ -142,11 +142,11 @@ def test_notebook_05_runs_without_a_run_and_its_widget_moves(lab, browser, keep)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     found = page.locator(".rnnha-explorer .found li")
-    found.first.wait_for(state="attached")
-    # JupyterLab hides what is far from the window.
-    outer = "document.querySelector('.jp-WindowedPanel-outer')"
-    page.evaluate(f"{outer}.scrollTop = {outer}.scrollHeight")
-    found.first.wait_for(timeout=20_000)
+    # JupyterLab hides what is far from the window, and cells grow as their outputs come.
+    to_the_end = "const n = document.querySelector('.jp-WindowedPanel-outer');"
+    to_the_end += "n.scrollTop = n.scrollHeight;"
+    shown = "document.querySelector('.rnnha-explorer .found li')?.offsetParent"
+    page.wait_for_function(f"() => {{ {to_the_end} return {shown} }}", polling=500)
     assert not page.locator(".jp-OutputArea [data-mime-type*=stderr]").count()
     assert page.locator(".jp-OutputArea img").count()
     keep(page, "notebook-05", full=False)

@@ -63,7 +63,7 @@ def test_training_goes_on_after_stage_0(source):
             folder / "history.csv", index=False
         )
     figure = of_results.training(Results(source, "rendered-veri"))
-    ax, legend = figure.axes[4], figure.axes[5].get_legend()  # the fine head's accuracy
+    ax, legend = figure.axes[3], figure.axes[5].get_legend()  # the fine head's accuracy
     assert [text.get_text() for text in legend.get_texts()] == [
         "RNN-HA",
         "RNN-HA (ResNet)",

@@ -59,7 +59,7 @@ def test_training_curves_average_over_seeds_and_leave_out_heads_that_are_not_tra
     drawn = [line.get_ydata().tolist() for line in coarse.lines if len(line.get_xdata()) == 1]
     assert drawn == [[3.0]]
     # Whole losses of different kinds are told as shares of the stage's first epoch.
-    share = [line.get_ydata().tolist() for line in figure.axes[2].lines[:2]]
+    share = [line.get_ydata().tolist() for line in figure.axes[4].lines[:2]]
     assert share == [[1.0, 1.0], [1.0, 1.0]]
     assert 1.5 in [line.get_xdata()[0] for line in fine.lines]  # the next stage begins here
 

@@ -38,7 +38,7 @@ def rooms(tmp_path, monkeypatch, benchmark):
     monkeypatch.setattr(paths, "DATA", tmp_path / "data")
     monkeypatch.setattr(paths, "RESULTS", tmp_path / "results")
     elsewhere = outside.CarModels("elsewhere", benchmark.train, "key")
-    monkeypatch.setattr(outside, "car_models", lambda *_: elsewhere)
+    monkeypatch.setattr(outside, "of", lambda *_: elsewhere)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # steps this small wait longer for a second thread than they compute
     yield
@@ -90,7 +90,7 @@ def test_its_checkpoint_is_the_network(slug, benchmark):
 @pytest.mark.parametrize(("slug", "label"), ROWS.items())
 def test_shuffled_labels_teach_nothing(slug, label, benchmark, monkeypatch):
     wanted, wrong = run(slug, benchmark), shuffled(benchmark.train)
-    monkeypatch.setattr(outside, "car_models", lambda *_: outside.CarModels("x", wrong, "key"))
+    monkeypatch.setattr(outside, "of", lambda *_: outside.CarModels("x", wrong, "key"))
     before = hits(untrained(wanted), benchmark.gallery, label)
     method = methods.of(wanted.row)(wanted)
     method.fit(wrong)
