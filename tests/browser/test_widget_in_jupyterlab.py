@@ -38,7 +38,7 @@ SETTINGS = (
 
 @pytest.fixture(scope="module")
 def lab(browser, rendered, tmp_path_factory):
-    """The address of a folder with notebook 05, and one that shows the explorer of few vehicles."""
+    """The address of a JupyterLab with notebook 05, and one that shows few vehicles' explorer."""
     folder = tmp_path_factory.mktemp("lab")
     cells = [nbformat.v4.new_code_cell(CODE)]
     cells += [nbformat.v4.new_markdown_cell(f"paragraph {i}\n\n" * 8) for i in range(8)]
@@ -63,7 +63,7 @@ def lab(browser, rendered, tmp_path_factory):
         address = f"http://127.0.0.1:{port}"
         try:
             wait_for(f"{address}/api", server, folder / "log")
-            yield f"{address}/lab/tree"
+            yield address
         finally:
             server.terminate()
             server.wait(20)
@@ -83,7 +83,7 @@ def test_the_widget_is_played_by_keyboard(lab, browser, keep, capsys, tmp_path):
     context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     page = context.new_page()
     page.set_default_timeout(40_000)
-    page.goto(f"{lab}/explorer.ipynb")
+    page.goto(f"{lab}/lab/tree/explorer.ipynb")
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()  # before, a cell is not run
     page.locator(".jp-Notebook .cm-content").first.click()
     page.keyboard.press("Shift+Enter")
@@ -137,7 +137,8 @@ def test_notebook_05_runs_without_a_run_and_its_widget_moves(lab, browser, keep)
     context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     page = context.new_page()
     page.set_default_timeout(240_000)
-    page.goto(f"{lab}/{LAST}")
+    # In a workspace of its own: the other's tabs, opened again, would hold a widget, too.
+    page.goto(f"{lab}/lab/workspaces/student/tree/{LAST}")
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
