@@ -33,7 +33,8 @@ def told(profile: str, seed: int) -> list[dict]:
     model = told_viewpoints.classifier(run)
     wanted = [(rendered, test_images(rendered))]
     if (real := sets.SETS["photographs"]).path.is_dir():
-        wanted.append((sets.load(real.name), sets.load(real.name).train))
+        photographs = sets.load(real.name)
+        wanted.append((photographs, photographs.train))
     rows = []
     for benchmark, images in wanted:
         said = told_viewpoints.shares(run, model, images, benchmark.name).argmax(1)

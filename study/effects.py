@@ -42,9 +42,16 @@ def differences(level: Level, measure: str) -> list[pd.DataFrame] | None:
     if found is None:
         return None
     subject, minus, protocol = MEASURES[measure]
-    inside = [f"{protocol} ({view})" for view in level.views] or [protocol]
-    parts = [_difference(found[found["protocol"] == each], subject, minus) for each in inside]
+    parts = [
+        _difference(found[found["protocol"] == each], subject, minus)
+        for each in _inside(level, protocol)
+    ]
     return None if any(part.empty for part in parts) else parts
+
+
+def _inside(level: Level, protocol: str) -> list[str]:
+    """The protocols whose mean a level is: one within each of its views, or the one itself."""
+    return [f"{protocol} ({view})" for view in level.views] or [protocol]
 
 
 def _difference(found: pd.DataFrame, subject: str, minus: str) -> pd.DataFrame:
@@ -100,8 +107,8 @@ def estimated(parts: list[pd.DataFrame], minus: Sequence[pd.DataFrame] = ()) -> 
 def reached(level: Level, row: str) -> float:
     """The mAP of a row over seeds, image to image; at a level of views the mean of theirs."""
     found, protocol = read(level), MEASURES[PRIMARY][2]
-    inside = [f"{protocol} ({view})" for view in level.views] or [protocol]
-    parts = [found[(found["row"] == row) & (found["protocol"] == each)] for each in inside]
+    of_row = found[found["row"] == row]
+    parts = [of_row[of_row["protocol"] == each] for each in _inside(level, protocol)]
     return float(np.mean([np.average(p["mAP"], weights=p["queries"]) for p in parts]))
 
 
@@ -116,6 +123,9 @@ def of_levels() -> pd.DataFrame:
     n_vehicles, by_seed, and the mAP of each row at the level."""
     rows = []
     for level in LEVELS.values():
+        if differences(level, PRIMARY) is None:
+            continue
+        means = {f"mAP of {row}": reached(level, row) for row in ROWS}
         for measure in MEASURES:
             if (parts := differences(level, measure)) is None:
                 continue
@@ -129,7 +139,7 @@ def of_levels() -> pd.DataFrame:
                     "ci_high": found.high,
                     "n_vehicles": found.n_vehicles,
                     "by_seed": " ".join(f"{v:+.2f}" for v in found.by_seed),
-                    **{f"mAP of {row}": reached(level, row) for row in ROWS},
+                    **means,
                 }
             )
     return pd.DataFrame(rows)

@@ -22,7 +22,7 @@ from rnnha.scoring import ranking
 from rnnha.scoring.intervals import interval
 from rnnha.tables import attention as measured
 from rnnha.tables import differences, order
-from rnnha.tables.pages import label
+from rnnha.tables.pages import label, of_list
 
 RANKS = 20
 # As many models as the palette has colours that differ well, and vehicles that fit in a look.
@@ -77,8 +77,7 @@ def cmc(results: Results) -> Figure | None:
             continue
         curves[title] = 100 * ranking.cmc(ranks.to_numpy(int).ravel(), RANKS)
         dashed += [title] * (kind == "control")
-    size = "" if size == "test" else f", {size} vehicles"
-    title = _title(results, f"CMC ({poster.protocol}{size}), mean over seeds")
+    title = _title(results, f"CMC ({poster.protocol}{of_list(size)}), mean over seeds")
     return plots.cmc_curves(curves, title, dashed, palette(), markers()) if curves else None
 
 
@@ -148,7 +147,7 @@ def forest(results: Results) -> Figure | None:
         if not any(r["primary"] for r in rows)
         else ("exploratory, but for the row in bold")
     )
-    size = "" if poster.largest == "test" else f", {poster.largest} vehicles"
+    size = of_list(poster.largest)
     title = _title(
         results,
         f"differences between rows,\n{label(poster.metrics[0])}, {poster.protocol}{size} ({kind})",

@@ -163,12 +163,15 @@ class Network(Method, name="network"):
 
     def images(self, manifest: pd.DataFrame) -> "Images":
         """The manifest's images at the row's size."""
-        from rnnha.images.cache import Images
+        return images_of(self.run.benchmark.name, manifest, self.run.scale.image_size)
 
-        size = self.run.scale.image_size
-        part = "train" if (manifest.split == "train").all() else "test"
-        cache = paths.DATA / "cache" / self.run.benchmark.name / f"{part}-{size}.npy"
-        return Images(manifest.path, size, cache=cache)
+
+def images_of(dataset: str, manifest: pd.DataFrame, size: int) -> "Images":
+    """A manifest's images of a data set, training or test ones, from the set's cache."""
+    from rnnha.images.cache import Images
+
+    part = "train" if (manifest.split == "train").all() else "test"
+    return Images(manifest.path, size, cache=paths.DATA / "cache" / dataset / f"{part}-{size}.npy")
 
 
 class FromScratch(Network):

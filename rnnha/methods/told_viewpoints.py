@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from rnnha import experiments, paths
+from rnnha import experiments
 from rnnha.data import sets, viewpoints
 from rnnha.data.manifest import Benchmark
 from rnnha.data.subset import fewer_vehicles
 from rnnha.data.viewpoints import VIEWS
-from rnnha.methods.network import backbone
+from rnnha.methods.network import backbone, images_of
 from rnnha.profiles import Scale, settings
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from rnnha.images.cache import Images
     from rnnha.runs.run import Run
 
 LEARNED_FROM = "rendered-veri"
@@ -80,7 +79,7 @@ def classifier(run: "Run") -> "nn.Module":
     if run.imported is not None:
         weights.load_backbone(net, scale.backbone, run.imported)
     model = CoarseOnly(net, len(VIEWS), by_class=True)
-    images = processes.first_the_writer(lambda: _images(run, train, LEARNED_FROM))
+    images = processes.first_the_writer(lambda: images_of(LEARNED_FROM, train, scale.image_size))
     view = torch.from_numpy(viewpoints.viewpoints_of(views, train))
     done = 0
     for number, phase in enumerate(scale.stage0):
@@ -110,14 +109,6 @@ def shares(run: "Run", model: "nn.Module", images: pd.DataFrame, name: str) -> n
     from rnnha.training import device, processes
     from rnnha.training.embedding import embed
 
-    opened = processes.first_the_writer(lambda: _images(run, images, name))
-    return embed(model, opened, device.default_device()).get("o2", np.empty((0, len(VIEWS))))
-
-
-def _images(run: "Run", manifest: pd.DataFrame, name: str) -> "Images":
-    """Images of set `name` at the classifier's size, from the cache that its own rows use."""
-    from rnnha.images.cache import Images
-
     size = run.profile.scale(experiments.start_of(run.row)).image_size
-    part = "train" if (manifest.split == "train").all() else "test"
-    return Images(manifest.path, size, cache=paths.DATA / "cache" / name / f"{part}-{size}.npy")
+    opened = processes.first_the_writer(lambda: images_of(name, images, size))
+    return embed(model, opened, device.default_device()).get("o2", np.empty((0, len(VIEWS))))

@@ -15,7 +15,7 @@ from rnnha.runs.results import Results, table_rows
 from rnnha.scoring import look_alikes
 from rnnha.tables import differences, order
 from rnnha.tables.differences import CONTRASTS, Difference
-from rnnha.tables.pages import label, number
+from rnnha.tables.pages import label, number, of_list
 
 FILE = "answer.md"
 QUESTION = "Does coarse-to-fine attention help to find a vehicle again?"
@@ -79,8 +79,7 @@ def _signed(d: Difference) -> str:
 
 
 def _where(results: Results) -> str:
-    size = results.poster.largest
-    return results.data_set.title + ("" if size == "test" else f", {size} vehicles")
+    return results.data_set.title + of_list(results.poster.largest)
 
 
 def _order(sets: Sequence[Results]) -> str:

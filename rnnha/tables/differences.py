@@ -15,7 +15,7 @@ from rnnha.runs.folder import finished
 from rnnha.runs.results import Results, ResultsError
 from rnnha.scoring.intervals import interval, paired_difference
 from rnnha.scoring.protocols import values
-from rnnha.tables.pages import label, published
+from rnnha.tables.pages import label, of_list, published
 
 # The row of interest, and the differences (a row, minus another): the first is primary on
 # PRIMARY_DATASET, by mAP, image-to-image, with o2. All the rest is exploratory. The last is what
@@ -237,7 +237,7 @@ def support(found: Difference, subject: str, other: str) -> str:
 def sentence(found: Difference, place: str, subject: str, other: str) -> str:
     """The sentence of a difference, in the same words whichever way it goes; place: the set."""
     kind = "Primary comparison" if found.primary else "Exploratory"
-    where = "" if found.test_size == "test" else f", {found.test_size} vehicles"
+    where = of_list(found.test_size)
     seeds = ", ".join(f"{d:+.2f}" for d in found.by_seed)
     return (
         f"{kind}, {place}{where}: {subject} minus {other} is {found.value:+.2f} points of "

@@ -9,7 +9,7 @@ from scipy import stats
 
 from rnnha.runs.results import Results
 from rnnha.scoring.intervals import TAIL, resampled_means
-from rnnha.tables.pages import label, published
+from rnnha.tables.pages import label, of_list, published
 
 FEWEST = 3  # methods, below which an order says nothing
 
@@ -58,7 +58,7 @@ def sentence(results: Results) -> str:
     if (found := order(results)) is None:
         return ""
     poster = results.poster
-    size = "" if poster.largest == "test" else f", {poster.largest} vehicles"
+    size = of_list(poster.largest)
     return (
         f"Order of the poster's {len(found.rows)} methods that have been run, by "
         f"{label(poster.metrics[0])} on {results.data_set.place}{size}: Kendall's τ between the "

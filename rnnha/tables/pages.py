@@ -31,6 +31,11 @@ def label(metric: str) -> str:
     return metric.replace("top", "top-")
 
 
+def of_list(size: str) -> str:
+    """A test list after what is said of it: ", 200 vehicles"; nothing where a set has but one."""
+    return "" if size == "test" else f", {size} vehicles"
+
+
 def poster_page(
     rows: pd.DataFrame, poster: Poster, kinds: Mapping[str, str]
 ) -> dict[str, pd.DataFrame]:

@@ -4,9 +4,11 @@ The paper has no numbers for this set, so the table has ours alone.
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
+from rnnha.data.sets import SETS
 from rnnha.experiments import row, rows_of
 from rnnha.paths import atomic
 from rnnha.runs.folder import finished
@@ -19,6 +21,21 @@ from rnnha.tables.pages import HEADINGS, label, markdown_page, number
 DATASET, PROTOCOL, SIZE = "photographs", "cross-camera", "test"
 METRICS = ("mAP", "top1", "top5")
 COLUMNS = ["method", "minus", "metric", "ours", "sd", "ci_low", "ci_high", "n_seeds", "n_vehicles"]
+
+
+class Shown(NamedTuple):
+    """By which numbers a data set stands in its table."""
+
+    protocol: str
+    size: str
+    metrics: tuple[str, ...]
+
+
+def shown(dataset: str) -> Shown:
+    """Of the poster's sets as it has them, by the largest test list; else the photographs'."""
+    if poster := SETS[dataset].poster:
+        return Shown(poster.protocol, poster.largest, poster.metrics)
+    return Shown(PROTOCOL, SIZE, METRICS)
 
 
 def build(results: Results) -> pd.DataFrame:

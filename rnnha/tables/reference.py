@@ -133,7 +133,7 @@ def lines(comparison: pd.DataFrame) -> list[str]:
         return ["There is no reference to compare with."]
     text, further = [], []
     for dataset, frame in comparison.groupby("dataset", sort=False):
-        protocol, metrics = _of_the_table(dataset)
+        protocol, _, metrics = photographs.shown(dataset)
         rows = frame["method"].nunique()
         frame = frame[frame["n_seeds"] > 0]
         absent = rows - frame["method"].nunique()
@@ -151,13 +151,6 @@ def lines(comparison: pd.DataFrame) -> list[str]:
     if not counts.empty:
         text.append(f"Further numbers (other protocols and metrics): {_counted(counts)}.")
     return text + _closing(comparison[comparison["n_seeds"] > 0])
-
-
-def _of_the_table(dataset: str) -> tuple[str, tuple[str, ...]]:
-    """Protocol and metrics of the numbers in a data set's table."""
-    if poster := SETS[dataset].poster:
-        return poster.protocol, poster.metrics
-    return photographs.PROTOCOL, photographs.METRICS
 
 
 def _numbers_of_the_table(shown: pd.DataFrame) -> list[str]:

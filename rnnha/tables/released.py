@@ -12,7 +12,7 @@ from rnnha.experiments import VARIANTS, row
 from rnnha.paths import atomic
 from rnnha.runs.results import Results
 from rnnha.tables import differences
-from rnnha.tables.pages import label, markdown_page, number
+from rnnha.tables.pages import label, markdown_page, number, of_list
 
 COLUMNS = [
     "method",
@@ -112,7 +112,7 @@ def page(data_set: DataSet, frame: pd.DataFrame) -> str:
     """The Markdown page of the table."""
     lines, cell = [], ["method", "test_size", "metric"]
     for (method, size, metric), part in frame.groupby(cell, sort=False):
-        size = "" if size == "test" else f", {size} vehicles"
+        size = of_list(size)
         line = {"method": method, "metric": label(metric) + size}
         for r in part.itertuples():
             line[HEADINGS[r.variant]] = number(r.ours, r.sd, r.ci_low, r.ci_high)

@@ -5,7 +5,6 @@ The numbers stand in the sets' own tables, too; here a reader can follow one sys
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,39 +16,24 @@ from rnnha.paths import atomic
 from rnnha.runs.folder import finished
 from rnnha.runs.results import Results
 from rnnha.tables import differences, photographs
-from rnnha.tables.pages import HEADINGS, label, markdown_page, number
+from rnnha.tables.pages import HEADINGS, label, markdown_page, number, of_list
 
 FILE = "systems"
 COLUMNS = ["method", "dataset", "test_size", "metric", "ours", "sd", "n_seeds", "minutes"]
 
 
-class Measure(NamedTuple):
-    """The one number that stands for a data set."""
-
-    protocol: str
-    size: str
-    metric: str
-
-
-def measure(dataset: str) -> Measure:
-    """The first metric of the set's largest test list."""
-    if dataset == photographs.DATASET:
-        return Measure(photographs.PROTOCOL, photographs.SIZE, photographs.METRICS[0])
-    poster = SETS[dataset].poster
-    return Measure(poster.protocol, poster.largest, poster.metrics[0])
-
-
 def build(sets: Sequence[Results]) -> pd.DataFrame:
-    """Tidy numbers, columns COLUMNS, of rows with finished runs: percent, and minutes a seed."""
+    """Tidy numbers, columns COLUMNS, of rows with finished runs: the first metric of each set's
+    largest test list in percent, and minutes a seed."""
     found = []
     for results in sets:
-        wanted = measure(results.dataset)
+        protocol, size, (metric, *_) = photographs.shown(results.dataset)
         for row in rows_of(None, synthetic=True):
-            score = differences.score(results, row.slug, *wanted)
+            score = differences.score(results, row.slug, protocol, size, metric)
             if score["n_seeds"]:
-                place = {"dataset": results.dataset, "test_size": wanted.size}
+                place = {"dataset": results.dataset, "test_size": size}
                 numbers = {name: score[name] for name in ("ours", "sd", "n_seeds")}
-                spent = {"metric": wanted.metric, "minutes": minutes(results, row)}
+                spent = {"metric": metric, "minutes": minutes(results, row)}
                 found.append({"method": row.title} | place | numbers | spent)
     return pd.DataFrame(found, columns=COLUMNS)
 
@@ -102,13 +86,12 @@ def _page(table: pd.DataFrame) -> pd.DataFrame:
 def _head(dataset: str, spent: bool = False) -> str:
     if spent:
         return f"minutes, {SETS[dataset].title}"
-    wanted = measure(dataset)
-    size = "" if wanted.size == "test" else f", {wanted.size} vehicles"
-    return f"{label(wanted.metric)}, {SETS[dataset].place}{size}"
+    _, size, (metric, *_) = photographs.shown(dataset)
+    return f"{label(metric)}, {SETS[dataset].place}{of_list(size)}"
 
 
 def _notes(sets: Sequence[Results]) -> list[str]:
-    protocols = [f"{r.data_set.title} {measure(r.dataset).protocol}" for r in sets]
+    protocols = [f"{r.data_set.title} {photographs.shown(r.dataset).protocol}" for r in sets]
     found = [
         "percent, mean ± standard deviation over seeds; intervals, seeds and the paper's numbers "
         f"stand in each set's own table. Protocols: {'; '.join(protocols)}.",
