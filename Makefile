@@ -154,12 +154,13 @@ strip: $(READY) ## take outputs and execution marks out of the notebooks
 
 # The peers' compiled scorer fits the Python and NumPy that it was built with, those of .venv-bench.
 KEEP     = $(if $(WRITE),--write)
-bench: $(READY) ## speed: start-up, scoring beside its peers, sets of real size, training (WRITE=1)
+bench: $(READY) ## speed: start-up, scoring beside its peers, sets of real size, training, explorer (WRITE=1)
 	@PYTHONPATH=. "$(PYTHON)" bench/start.py $(KEEP)
 	@"$(PYTHON)" bench/peers.py
 	@PYTHONPATH=. .venv-bench/bin/python bench/scoring.py $(KEEP)
 	@PYTHONPATH=. "$(PYTHON)" bench/full_size.py $(KEEP)
 	@PYTHONPATH=. "$(PYTHON)" bench/training.py $(KEEP)
+	@PYTHONPATH=. "$(PYTHON)" bench/explorer.py $(KEEP)
 
 # A quarter of an hour, and not part of the tests.
 faults: data ## bad input, kills, full disks and races, in numbers (WRITE=1: docs/reliability.md)

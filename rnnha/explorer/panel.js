@@ -226,10 +226,17 @@ export function makePanel({ index, store, state }, panel) {
     return `row ${row + 1}, column ${column + 1}`;
   }
 
+  // Empty where Grad-CAM is not what is looked at.
+  function gradcam(cell) {
+    const values = state.layer === "gradcam" && shown.image.gradcam;
+    return values ? `Grad-CAM ${values[cell].toFixed(3)}` : "";
+  }
+
   function label(cell) {
     const { map, image } = shown;
-    if (map) return `${where(cell)}: weight ${percent(map[cell])}, score ${image.scores[cell].toFixed(2)}`;
-    return image.gradcam ? `${where(cell)}: Grad-CAM ${image.gradcam[cell].toFixed(3)}` : where(cell);
+    const attention = map && `weight ${percent(map[cell])}, score ${image.scores[cell].toFixed(2)}`;
+    const read = [gradcam(cell), attention].filter(Boolean).join(", ");
+    return read ? `${where(cell)}: ${read}` : where(cell);
   }
 
   // Two lines about the cell that is pointed at.
@@ -237,7 +244,10 @@ export function makePanel({ index, store, state }, panel) {
     if (!shown) return [];
     const { map, image } = shown;
     const lines = (...texts) => texts.map((text) => element("span", {}, text));
-    if (!image.own) return lines("This network has no attention of its own: its ranking is fixed.");
+    if (!image.own) {
+      const cell = pointed === null || !gradcam(pointed) ? [] : [label(pointed)];
+      return lines("This network has no attention of its own: its ranking is fixed.", ...cell);
+    }
     if (pointed === null)
       return lines(
         "Point at a cell, or go there by the arrow keys, to read it.",
@@ -248,8 +258,9 @@ export function makePanel({ index, store, state }, panel) {
     const score = image.scores[pointed].toFixed(2);
     const own = percent(image.own[pointed]);
     const even = percent(1 / map.length);
+    const after = gradcam(pointed) && `${gradcam(pointed)}, `;
     return lines(
-      `${where(pointed)}: weight ${percent(map[pointed])}; its own is ${own}, even ${even}`,
+      `${where(pointed)}: ${after}weight ${percent(map[pointed])}; its own is ${own}, even ${even}`,
       `score ⟨u, X⟩ = ${score}; (softplus(${score}) + ${index.epsilon}) / ${total.toFixed(1)} = ${own}`,
     );
   }

@@ -99,6 +99,48 @@ def ahead(
     return figure
 
 
+# A line a map: what it is compared with is not in colour.
+_LINES = {
+    "attention": {"color": PALETTE[3], "marker": "o", "zorder": 3},
+    "attention, its mean map": {"color": PALETTE[3], "linestyle": "--"},
+    "Grad-CAM": {"color": PALETTE[0], "marker": "s"},
+    "Grad-CAM++": {"color": PALETTE[2], "marker": "^"},
+    "Eigen-CAM": {"color": PALETTE[4], "marker": "v"},
+    "the true cues": {"color": "black", "linestyle": ":", "marker": "*"},
+    "random cells": {"color": "0.55", "linestyle": ":", "marker": "x"},
+}
+
+
+def insertion_and_deletion(curves: pd.DataFrame, title: str) -> Figure:
+    """mAP of searches with the highest cells of a map alone, and without them: a row of panels a
+    method, a line a map.
+
+    `curves`: columns method, map (of _LINES), curve, share (of the cells that are there), value.
+    """
+    methods = list(dict.fromkeys(curves["method"]))
+    with style():
+        height = 1.5 + 2.1 * len(methods)
+        figure = Drawing(figsize=(11, height), layout="constrained")
+        grid = figure.subplots(len(methods), 2, sharey=True, squeeze=False)
+        for axes, method in zip(grid, methods, strict=True):
+            for ax, curve in zip(axes, ("insertion", "deletion"), strict=True):
+                part = curves[(curves["method"] == method) & (curves["curve"] == curve)]
+                for name, look in _LINES.items():
+                    line = part[part["map"] == name].sort_values("share")
+                    kept = 100 * line["share"]
+                    x = kept if curve == "insertion" else 100 - kept
+                    ax.plot(x, line["value"], markersize=5, linewidth=1.3, **look)
+                ax.set_title(f"{curve}, {method}", fontsize=11)
+            axes[0].set_ylabel("mAP, %")
+        grid[-1, 0].set_xlabel("the highest cells that are there alone, %")
+        grid[-1, 1].set_xlabel("the highest cells that are left out, %")
+        shown = {name: look for name, look in _LINES.items() if name in set(curves["map"])}
+        handles = [Line2D([], [], label=name, **look) for name, look in shown.items()]
+        figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
+        figure.suptitle(title)
+    return figure
+
+
 def two_orders(rows: pd.DataFrame, title: str, palette: Palette, markers: Markers) -> Figure:
     """The poster's ranks on the left, ours on the right, a line a method; the best is on top.
 

@@ -198,21 +198,23 @@ def check_cell(found: Steps, row: int, column: int, answer: float) -> str:
 
 
 def neighbours(
-    lesson: Lesson, name: str, by: str = "o2", count: int = 5, attention: NDArray | None = None
+    lesson: Lesson, name: str, attention: NDArray | None = None, count: int = 5
 ) -> Figure:
-    """The gallery images nearest to an image by o1 or o2.
+    """The gallery images nearest to an image, by o1 above and by o2 below.
 
-    attention [h, w]: the image's o2 with this map in place of the network's; the gallery keeps its
-    own.
+    attention [h, w]: above by o2 with the network's own map, below by o2 with this one; the gallery
+    keeps its own.
     """
+    seen = lesson.seen
     if attention is None:
-        return nearest(lesson.seen, name, by, count)
-    vectors = lesson.seen.vectors[by].copy()
+        found = {by: seen.nearest(name, count, by) for by in seen.vectors}
+        return nearest(seen, name, found)
+    vectors = seen.vectors["o2"].copy()
     o2 = steps(lesson, name, attention).o2[None]
-    vectors[lesson.seen.position(name)] = ranking.unit(o2)[0]
-    title = f"{lesson.seen.title}, another map"
-    seen = replace(lesson.seen, title=title, vectors=lesson.seen.vectors | {by: vectors})
-    return nearest(seen, name, by, count)
+    vectors[seen.position(name)] = ranking.unit(o2)[0]
+    other = replace(seen, vectors=seen.vectors | {"o2": vectors})
+    found = {"o2, its own map": seen, "o2, this map": other}
+    return nearest(seen, name, {title: of.nearest(name, count) for title, of in found.items()})
 
 
 def ranks(lesson: Lesson, name: str, by: str = "o2") -> tuple[list[int], float]:

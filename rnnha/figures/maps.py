@@ -5,6 +5,7 @@ not negative, and are drawn bilinearly enlarged.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -97,30 +98,36 @@ def attention_grid(
     return figure
 
 
-def retrieval_strip(
-    query: np.ndarray,
-    gallery: Sequence[np.ndarray],
-    right: Sequence[bool],
-    captions: Sequence[str] | None = None,
-    title: str = "",
-) -> Figure:
-    """A query and its nearest gallery images, framed: ✓ right vehicle, ✗ another one."""
-    captions = [""] * len(gallery) if captions is None else captions
+class Search(NamedTuple):
+    """What a search found, the nearest first: its name, pictures uint8 [H, W, 3], whether each is
+    of the right vehicle, and a caption each."""
+
+    name: str
+    gallery: Sequence[np.ndarray]
+    right: Sequence[bool]
+    captions: Sequence[str]
+
+
+def retrieval(query: np.ndarray, searches: Sequence[Search], title: str = "") -> Figure:
+    """A query and its nearest gallery images, framed, a row a search: ✓ right vehicle, ✗ another
+    one. All searches have found equally many."""
     with style(grid=False):
-        count = len(gallery) + 1
-        figure = Drawing(figsize=(1.9 * count, 2.75), layout="constrained")
-        axes = figure.subplots(1, count, squeeze=False)[0]
-        _show(axes[0], query, frame=GREY)
-        axes[0].set_title("query", fontsize=11)
-        for rank, (ax, picture, good, caption) in enumerate(
-            zip(axes[1:], gallery, right, captions, strict=True), start=1
+        count = len(searches[0].gallery) + 1
+        lines = max(caption.count("\n") for search in searches for caption in search.captions)
+        size = (1.9 * count, 0.5 + len(searches) * (2.1 + 0.15 * lines))
+        figure = Drawing(figsize=size, layout="constrained")
+        for axes, search in zip(
+            figure.subplots(len(searches), count, squeeze=False), searches, strict=True
         ):
-            colour = RIGHT if good else WRONG
-            _show(ax, picture, frame=colour)
-            ax.set_title(
-                f"{rank} {'✓' if good else '✗'}", color=colour, fontsize=12, fontweight="bold"
-            )
-            ax.set_xlabel(caption, fontsize=9)
+            _show(axes[0], query, frame=GREY)
+            axes[0].set_title("query", fontsize=11)
+            axes[0].set_ylabel(search.name, fontsize=11)
+            found = zip(axes[1:], search.gallery, search.right, search.captions, strict=True)
+            for rank, (ax, picture, good, caption) in enumerate(found, start=1):
+                colour, sign = (RIGHT, "✓") if good else (WRONG, "✗")
+                _show(ax, picture, frame=colour)
+                ax.set_title(f"{rank} {sign}", color=colour, fontsize=12, fontweight="bold")
+                ax.set_xlabel(caption, fontsize=9)
         figure.suptitle(title, fontsize=12, wrap=True)
     return figure
 

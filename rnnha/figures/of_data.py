@@ -1,6 +1,6 @@
 """What a data set holds, and what coarse-to-fine means, in pictures and small tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -155,17 +155,18 @@ def plain(benchmark: Benchmark, names: Sequence[str], title: str = "") -> Figure
     return sheet([pixels(p) for p in images["path"]], titles, title)
 
 
-def nearest(outcome: Outcome, name: str, by: str, count: int = 5) -> Figure:
-    """An image and the gallery images that one of the network's two states finds nearest."""
-    found = outcome.nearest(name, count, by)
-    captions = found["vehicle_id"].map(lambda vehicle: f"vehicle {vehicle}")
-    if "model" in found:
-        captions = captions + "\n" + found["model"] + "\n" + found["paint"]
-    query = pixels(outcome.images.loc[name, "path"])
-    return maps.retrieval_strip(
-        query,
-        [pixels(p) for p in found["path"]],
-        found["right"],
-        captions,
-        f"{place(outcome.benchmark)}: nearest by {by}, {outcome.title}",
+def nearest(outcome: Outcome, name: str, found: Mapping[str, pd.DataFrame]) -> Figure:
+    """An image and the gallery images that are nearest to it, a row a search; found: what
+    `Outcome.nearest` gives, by the name of the search."""
+    searches = []
+    for search, rows in found.items():
+        captions = rows["vehicle_id"].map(lambda vehicle: f"vehicle {vehicle}")
+        if "model" in rows:
+            captions = captions + "\n" + rows["model"] + "\n" + rows["paint"]
+        gallery = [pixels(path) for path in rows["path"]]
+        searches.append(maps.Search(search, gallery, rows["right"], captions))
+    return maps.retrieval(
+        pixels(outcome.images.loc[name, "path"]),
+        searches,
+        f"{place(outcome.benchmark)}: the nearest images, {outcome.title}",
     )

@@ -13,14 +13,13 @@ from rnnha.data import sets
 from rnnha.data.manifest import names_of
 from rnnha.data.subset import test_images
 from rnnha.experiments import row
-from rnnha.figures import comparisons, plots
+from rnnha.figures import comparisons, of_maps, plots
 from rnnha.figures.marks import markers, palette
 from rnnha.paths import REFERENCE, atomic
 from rnnha.runs.folder import finished
 from rnnha.runs.results import Results, history, table_rows, vehicles
 from rnnha.scoring import ranking
 from rnnha.scoring.intervals import interval
-from rnnha.tables import attention as measured
 from rnnha.tables import differences, order
 from rnnha.tables.pages import label, of_list
 
@@ -233,33 +232,13 @@ def image_labels(dataset: str) -> pd.DataFrame | None:
     return labels.drop(columns="model").merge(found.side_car[["image", "model"]], on="image")
 
 
-# Which way is better, as the panels of `attention` say it; the table tells the mass on cues.
-PANELS = {
-    "auc": "AUC on cues, points\n(right of 0: more on the cues)",
-    "pointing": "pointing, points\n(right of 0: more on the cues)",
-    "insertion": "insertion, points of mAP\n(right of 0: its cells suffice sooner)",
-    "deletion": "deletion, points of mAP\n(left of 0: its cells are missed sooner)",
-}
-
-
-def attention(results: Results) -> Figure | None:
-    """How far each row's maps are ahead of their own mean maps, a panel a measure; None where no
-    maps were measured."""
-    table = measured.build(results)
-    if table.empty:
-        return None
-    ahead = table[table["map"].isin(measured.TITLES) & table["measure"].isin(PANELS)]
-    ahead = ahead.assign(map=ahead["map"].map(measured.TITLES))
-    title = _title(results, "maps minus their mean maps, 95 % intervals over vehicles")
-    return comparisons.ahead(ahead, PANELS, title, palette(), markers())
-
-
 MADE = {
     "cmc": cmc,
     "training": training,
     "types": types,
     "differences": forest,
     "order": compared_order,
-    "attention": attention,
+    "attention": of_maps.ahead,
+    "curves": of_maps.curves,
     "embeddings": embeddings,
 }

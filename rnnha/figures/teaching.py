@@ -25,8 +25,7 @@ def drawn(benchmark: Benchmark, checkpoint: Path = CHECKPOINT) -> Iterator[tuple
     found = lesson.steps(opened, name)
     yield "weights", lesson.map_figure(opened, name, found)
     even = np.full_like(found.a, 1 / found.a.size)
-    yield "nearest-coarse", lesson.neighbours(opened, name, by="o1")
-    yield "nearest-fine", lesson.neighbours(opened, name)
+    yield "nearest", lesson.neighbours(opened, name)
     yield "nearest-even", lesson.neighbours(opened, name, attention=even)
     yield "attention", of_outcome.grid(opened.seen, twins)
 

@@ -35,10 +35,18 @@ _ABOUT = {
         "Chart of scores of the attention maps, row by row",
         "where the attention lies, and what it is worth.",
     ),
+    "curves": (
+        "Two charts of curves a row, a line a map: searches with a query's highest cells alone, "
+        "and without them",
+        "how soon a map's highest cells suffice (insertion: a high line is good), and how soon "
+        "they are missed (deletion: a low one).",
+    ),
 }
 # Where they stand: above the numbers, below them, and below them when they are asked for.
 ABOVE, BELOW = ("order",), ("cmc",)
 FOLDED = ("differences", "types", "training", "embeddings")
+# Figures that stand beside a further table's own, by the end of its name.
+BESIDE = {"attention": ("curves",)}
 # Pages of a data set's tables, by the end of their names: what the links to them say.
 OF_A_SET = {
     "": "All rows and test lists, with intervals and notes",

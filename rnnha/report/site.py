@@ -20,7 +20,7 @@ from PIL import Image
 from rnnha import paths
 from rnnha.data.sets import SETS, TABLES
 from rnnha.paths import atomic
-from rnnha.report.captions import ABOVE, BELOW, FOLDED, FURTHER, OF_A_SET, about
+from rnnha.report.captions import ABOVE, BELOW, BESIDE, FOLDED, FURTHER, OF_A_SET, about
 from rnnha.report.clean import cleaned
 from rnnha.report.execute import FAILED, NotebookError, shown
 from rnnha.report.page import markdown, page_of, title_of
@@ -161,11 +161,13 @@ class _Site:
             found.append(part)
         for stem, file in left.items():
             title, body = _read(file)
-            short = FURTHER.get(stem.rpartition("-")[2], title)
-            if (name := stem.rpartition("-")[0]) in SETS:
+            name, _, kind = stem.rpartition("-")
+            short = FURTHER.get(kind, title)
+            if name in SETS:
                 short = f"{short}, {SETS[name].title}"
             part = Section(stem, short, title, _html(body, title))
-            part.above = self._figures(figures, [stem], title)
+            shown = [stem, *(f"{name}-{other}" for other in BESIDE.get(kind, ()))]
+            part.above = self._figures(figures, shown, title)
             found.append(part)
         return found
 

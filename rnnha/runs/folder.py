@@ -4,7 +4,7 @@
         config.json        what decides the numbers          env.json     what it ran on
         history.csv        one line an epoch                 attention.csv    scores of its maps
         per_query.csv.gz   AP and first rank of each query   swap.csv.gz  the same, by swapped map
-        metrics.csv        the numbers; written last     maps.csv.gz  see `runs.maps`; on request
+        metrics.csv        the numbers; written last     maps.csv.gz, curves.csv  see `runs.maps`
         weights.safetensors, embeddings.npz, checkpoint<phase>.pt, 02_train.ipynb   (local)
 
 A source is `results/runs` (one's own) or `results/reference` (the committed small files). A run is
@@ -51,10 +51,12 @@ HISTORY = (
 )
 _CONFIG, _ENVIRONMENT, _HISTORY = "config.json", "env.json", "history.csv"
 _PER_QUERY, _ATTENTION, _METRICS = "per_query.csv.gz", "attention.csv", "metrics.csv"
-_SWAP, _MAPS = "swap.csv.gz", "maps.csv.gz"
+_SWAP, _MAPS, _CURVES = "swap.csv.gz", "maps.csv.gz", "curves.csv"
 _WEIGHTS, _EMBEDDINGS, _NOTEBOOK = "weights.safetensors", "embeddings.npz", "02_train.ipynb"
 # What the reference keeps of a run; metrics.csv comes last, as everywhere.
-_SMALL = (_CONFIG, _ENVIRONMENT, _HISTORY, _PER_QUERY, _ATTENTION, _SWAP, _MAPS, _METRICS)
+_TRAINED = (_CONFIG, _ENVIRONMENT, _HISTORY, _PER_QUERY, _ATTENTION, _SWAP)
+_MEASURED = (_CURVES, _MAPS)  # of a finished run's weights, on request
+_SMALL = (*_TRAINED, *_MEASURED, _METRICS)
 
 
 @dataclass(frozen=True)
@@ -160,11 +162,19 @@ class RunFolder:
         return self.path / _MAPS
 
     def maps(self) -> pd.DataFrame | None:
-        """See `runs.maps.measured`; None for a run whose maps were not measured."""
+        """See `runs.maps.Measured.values`; None for a run whose maps were not measured."""
         return read_packed(self.maps_file) if self.maps_file.exists() else None
 
-    def write_maps(self, measured: pd.DataFrame) -> None:
-        write_packed(measured, self.maps_file, "%.6g")
+    def curves(self) -> pd.DataFrame | None:
+        """See `runs.maps.Measured.curves`; None for a run whose maps were not measured, or before
+        there was this file."""
+        file = self.path / _CURVES
+        return read_csv(file, ["map", "curve", "share", "value"]) if file.exists() else None
+
+    def write_maps(self, values: pd.DataFrame, curves: pd.DataFrame) -> None:
+        """What was measured of the maps; `maps` is there last."""
+        write_csv(self.path / _CURVES, curves)
+        write_packed(values, self.maps_file, "%.6g")
 
     def embeddings(self) -> dict[str, np.ndarray] | None:
         """names [N] and what the network made of these test images; None where it is not kept."""
@@ -236,13 +246,14 @@ class RunFolder:
         """
         own = self._weights_sha256()
         if own is None or own != target._weights_sha256():
-            (target.path / _MAPS).unlink(missing_ok=True)
+            for name in _MEASURED:
+                (target.path / name).unlink(missing_ok=True)
         (target.path / _METRICS).unlink(missing_ok=True)
         for name in _SMALL:
             if (self.path / name).exists():
                 with atomic(target.path / name) as temporary:
                     shutil.copyfile(self.path / name, temporary)
-            elif name != _MAPS:
+            elif name not in _MEASURED:
                 (target.path / name).unlink(missing_ok=True)
 
     def _weights_sha256(self) -> str | None:

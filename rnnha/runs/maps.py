@@ -7,6 +7,7 @@ hand, so what a map has ahead of it is what it knows of that picture.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -36,6 +37,22 @@ BATCH = 200
 LOCALISED = ("mass_ratio", "pointing", "auc")
 
 Maps = dict[str, NDArray[np.float32]]
+
+
+class Measured(NamedTuple):
+    """What the maps of a trained network are worth.
+
+    values: map, measure, vehicle_id, value, the mean over the vehicle's images. map: "attention"
+    (where the network has one), those of CAMS, each also with MEAN; "cues", the true ones, and
+    "chance", random cells. measure, of each image that shows a cue: mass_ratio, pointing and auc of
+    `attention.localisation`; of each query: insertion and deletion, see `leaving_out.areas`;
+    beside_mean and beside_even: the squared distance of a map, as shares of its sum, to its mean
+    map and to an even one.
+    curves: of each map, see `leaving_out.heights`.
+    """
+
+    values: pd.DataFrame
+    curves: pd.DataFrame
 
 
 def measurable(
@@ -68,27 +85,23 @@ def measurable(
 
 
 def measure_maps(run: RunFolder) -> Path:
-    """Write the run's `maps.csv.gz`, unless it is there; return its path. About a minute.
+    """Write the run's `maps.csv.gz` and `curves.csv`, unless they are there; return the path of the
+    first. About a minute.
 
-    See `measured`. Raises DataError where the run's weights are gone, or its set has no masks.
+    See `Measured`. Raises DataError where the run's weights are gone, or its set has no masks.
     """
-    if run.maps() is None:
+    if run.maps() is None or run.curves() is None:
         config = run.config()
         benchmark = prepared(load(config["dataset"]), profiles.profile(config["profile"]))
         model, info = load_checkpoint(run.whole_weights())
-        run.write_maps(measured(model, info["image_size"], benchmark))
+        run.write_maps(*measured(model, info["image_size"], benchmark))
     return run.maps_file
 
 
-def measured(model: nn.Module, size: int, benchmark: Benchmark) -> pd.DataFrame:
-    """What each map of a trained network is worth to each test vehicle: map, measure, vehicle_id,
-    value, the mean over the vehicle's images.
+def measured(model: nn.Module, size: int, benchmark: Benchmark) -> Measured:
+    """What each map of a trained network is worth to each test vehicle.
 
-    map: "attention" (where the network has one), those of CAMS, each also with MEAN; "cues", the
-    true ones, and "chance", random cells. measure, of each image that shows a cue: mass_ratio,
-    pointing and auc of `attention.localisation`; of each query: insertion and deletion, see
-    `leaving_out.areas`; beside_mean and beside_even: the squared distance of a map, as shares of
-    its sum, to its mean map and to an even one.
+    Raises DataError for a set without cue masks.
     """
     if not benchmark.synthetic:
         raise DataError(f"{benchmark.name}: no cue masks; maps are measured on rendered sets only")
@@ -109,7 +122,8 @@ def measured(model: nn.Module, size: int, benchmark: Benchmark) -> pd.DataFrame:
     areas = leaving_out.areas(curves).rename(columns={"curve": "measure", "area": "value"})
     parts.append(areas.drop(columns="query"))
     found = pd.concat(parts, ignore_index=True).dropna(subset="value")
-    return found.groupby(["map", "measure", "vehicle_id"], as_index=False)["value"].mean()
+    values = found.groupby(["map", "measure", "vehicle_id"], as_index=False)["value"].mean()
+    return Measured(values, leaving_out.heights(curves))
 
 
 def _some(benchmark: Benchmark) -> pd.DataFrame:

@@ -119,6 +119,14 @@ def _distance(queries: pd.Index, vectors: NDArray, place: pd.Index, known: NDArr
     return distance
 
 
+def heights(found: pd.DataFrame) -> pd.DataFrame:
+    """The curves themselves, in points of mAP (0..100): map, curve, share, value, the mean over
+    vehicles of the mean over a vehicle's queries."""
+    known = found.assign(value=100 * found["ap"])
+    by_vehicle = known.groupby(["map", "curve", "share", "vehicle_id"])["value"].mean()
+    return by_vehicle.groupby(level=["map", "curve", "share"]).mean().reset_index()
+
+
 def areas(found: pd.DataFrame) -> pd.DataFrame:
     """The mean height of each query's curves in points of mAP (0..100): map, curve, query,
     vehicle_id, area. A good map has a high insertion and a low deletion."""

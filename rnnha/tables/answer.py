@@ -53,7 +53,7 @@ def _comparison(sets: Sequence[Results]) -> str:
     support = differences.support(first, subject, other)
     return (
         f"On {results.data_set.place} the answer is {_ANSWERS[first.verdict]}: "
-        f"{support[0].lower()}{support[1:]} {subject} minus {other} is "
+        f"{support[0].lower()}{support[1:]}; {subject} minus {other} is "
         f"{'; '.join(told)} (points, 95 % intervals over test vehicles)."
     )
 

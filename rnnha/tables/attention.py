@@ -22,6 +22,7 @@ TITLES = {
     "gradcam++": "Grad-CAM++",
     "eigencam": "Eigen-CAM",
 }
+OWN_MEAN = {f"attention{MEAN}": "attention, its mean map"}
 LIMITS = {"cues": "the true cues", "chance": "random cells"}
 MEASURES = {
     "auc": "AUC on cues",
@@ -67,6 +68,22 @@ def _seeds(results: Results, slug: str) -> pd.DataFrame:
     scale = values.index.get_level_values("measure").isin(SHARES) if len(values) else []
     values[scale] *= 100
     return values
+
+
+def curves(results: Results) -> pd.DataFrame:
+    """Insertion and deletion: method, map (by its title), curve, share (of the cells that are
+    there), value (mAP in percent, mean over seeds); empty where there are none."""
+    titles, parts = {**TITLES, **OWN_MEAN, **LIMITS}, []
+    for r in ABLATION:
+        runs = finished(results.source, results.dataset, r.slug).values()
+        found = [frame for run in runs if (frame := run.curves()) is not None]
+        if found:
+            known = pd.concat(found).groupby(["map", "curve", "share"])["value"].mean()
+            parts.append(known.reset_index().assign(method=r.title))
+    columns = ["method", "map", "curve", "share", "value"]
+    table = pd.concat(parts) if parts else pd.DataFrame(columns=columns)
+    table = table[table["map"].isin(titles)]
+    return table.assign(map=table["map"].map(titles))[columns].reset_index(drop=True)
 
 
 def _of_row(title: str, seeds: pd.DataFrame) -> list[dict]:

@@ -223,14 +223,14 @@ def conclusion(results: Results) -> str:
 
 
 def support(found: Difference, subject: str, other: str) -> str:
-    """Which of the two the data support, if any, in one sentence."""
+    """Which of the two the data support, if any, in one sentence without its full stop."""
     text = {
-        1: f"The data support {subject}.",
-        -1: f"The data support {other}.",
-        0: "The data cannot tell the two apart.",
+        1: f"The data support {subject}",
+        -1: f"The data support {other}",
+        0: "The data cannot tell the two apart",
     }[found.verdict]
     if len(found.by_seed) < MINIMUM_SEEDS:
-        text += f" (Fewer than {MINIMUM_SEEDS} seeds: no conclusion is drawn from an interval.)"
+        text += f" (fewer than {MINIMUM_SEEDS} seeds: no conclusion is drawn from an interval)"
     return text
 
 
@@ -243,7 +243,7 @@ def sentence(found: Difference, place: str, subject: str, other: str) -> str:
         f"{kind}, {place}{where}: {subject} minus {other} is {found.value:+.2f} points of "
         f"{label(found.metric)} ({found.protocol}, o2; 95 % interval {found.low:+.2f} to "
         f"{found.high:+.2f} over {found.n_vehicles} test vehicles; seed by seed {seeds}). "
-        f"{support(found, subject, other)} "
+        f"{support(found, subject, other)}. "
         f"A true difference of {found.smallest:.2f} points would put such an interval "
         f"off 0 with 80 % probability (2.8 standard errors; other test vehicles, the same "
         f"trainings)."

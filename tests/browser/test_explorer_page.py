@@ -188,6 +188,11 @@ def test_a_cell_tells_its_score_and_weight(opened, made):
     assert by_hand == pytest.approx(own[3, 2], rel=0.02, abs=5e-4)
     name = page.locator("[data-cell='20']").get_attribute("aria-label")
     assert name == f"row 4, column 3: weight {100 * own[3, 2]:.1f} %, score {score}"
+    page.get_by_text("Grad-CAM", exact=True).first.click()
+    page.locator("[data-cell='20']").hover()
+    cam = f"Grad-CAM {seen.maps['Grad-CAM'][place_of(page)][3, 2]:.3f}"
+    assert f": {cam}, weight" in page.locator(".readout").inner_text()
+    assert f": {cam}, weight" in page.locator("[data-cell='20']").get_attribute("aria-label")
 
 
 def test_everything_is_done_by_keyboard(opened, made):
@@ -276,7 +281,13 @@ def test_other_rows_are_offered_with_what_they_have(opened):
     equal(shown(page), expected(seen.nearest(seen.images.index[place], len(seen.images)), seen))
     assert page.locator("input[value=attention]").is_disabled()
     assert page.get_by_role("button", name="uniform").is_hidden()
-    assert "no attention of its own" in page.locator(".readout").inner_text()
+    page.get_by_text("Grad-CAM", exact=True).first.click()
+    page.locator("[data-cell='7']").hover()
+    read = page.locator(".readout").inner_text().lower()
+    cam = seen.maps["Grad-CAM"][place]
+    row, column = divmod(7, cam.shape[1])
+    said = f"row {row + 1}, column {column + 1}: grad-cam {cam[row, column]:.3f}"
+    assert "no attention of its own" in read and said in read
 
 
 def test_two_vehicles_stand_side_by_side(opened, made):

@@ -65,8 +65,28 @@ def test_a_painted_map_is_what_the_fine_step_sees(opened):
     assert mine[0, 0] == mine[1, 2] == 0.5 and mine.sum() == 1
     found = lesson.steps(opened, NAME, mine)
     np.testing.assert_allclose(found.x2, (found.X[:, 0, 0] + found.X[:, 1, 2]) / 2, rtol=1e-4)
-    strip = lesson.neighbours(opened, NAME, attention=mine)
-    assert "another map" in strip.get_suptitle() and len(strip.axes) == 6
+    axes = lesson.neighbours(opened, NAME, attention=mine, count=3).axes
+    o2 = found.o2 / np.linalg.norm(found.o2)
+    distances = np.linalg.norm(opened.seen.vectors["o2"] - o2, axis=1)
+    nearest = opened.seen.nearest(NAME, len(distances)).index  # the gallery without junk
+    at = {name: distances[opened.seen.position(name)] for name in nearest}
+    vehicles = opened.seen.images["vehicle_id"][sorted(at, key=at.get)[:3]]
+    shown = [ax.get_xlabel().partition("\n")[0] for ax in axes[5:]]
+    assert shown == [f"vehicle {vehicle}" for vehicle in vehicles]
+
+
+def test_coarse_and_fine_searches_stand_beside_each_other(opened):
+    axes = lesson.neighbours(opened, NAME, count=3).axes
+    for row, by in ((axes[:4], "o1"), (axes[4:], "o2")):
+        found = opened.seen.nearest(NAME, 3, by)["vehicle_id"]
+        assert row[0].get_ylabel() == by
+        assert [ax.get_xlabel().partition("\n")[0] for ax in row[1:]] == [
+            f"vehicle {vehicle}" for vehicle in found
+        ]
+
+
+def test_a_painted_map_names_cells_of_the_grid(opened):
+    shape = lesson.steps(opened, NAME).a.shape
     with pytest.raises(ValueError, match="not on the grid"):
         lesson.painted([(9, 0)], shape)
     with pytest.raises(ValueError, match="one cell at least"):

@@ -81,10 +81,17 @@ def test_attention_grid_has_a_row_for_each_thing_shown():
         maps.attention_grid([IMAGE] * 4, [CORNER] * 3)
 
 
-def test_retrieval_strip_marks_right_and_wrong_in_order():
-    figure = maps.retrieval_strip(IMAGE, [IMAGE] * 3, [True, False, True])
-    assert [ax.get_title() for ax in figure.axes] == ["query", "1 ✓", "2 ✗", "3 ✓"]
-    frames = [ax.spines["left"].get_edgecolor() for ax in figure.axes]
+def test_searches_mark_right_and_wrong_in_order_a_row_each():
+    captions = ["a", "b\nb", "c"]
+    found = [
+        maps.Search(name, [IMAGE] * 3, right, captions)
+        for name, right in {"coarse": [False] * 3, "fine": [True, False, True]}.items()
+    ]
+    axes = maps.retrieval(IMAGE, found).axes
+    assert [ax.get_title() for ax in axes[:4]] == ["query", "1 ✗", "2 ✗", "3 ✗"]
+    assert [ax.get_title() for ax in axes[4:]] == ["query", "1 ✓", "2 ✗", "3 ✓"]
+    assert [axes[0].get_ylabel(), axes[4].get_ylabel()] == ["coarse", "fine"]
+    frames = [ax.spines["left"].get_edgecolor() for ax in axes[4:]]
     assert same_color(frames[1], frames[3]) and not same_color(frames[1], frames[2])
 
 

@@ -38,7 +38,7 @@ def figures(tmp_path_factory) -> dict[str, Figure]:
             history = {"stage": 1, "epoch": range(1, 9), "loss": 1.0, "coarse_loss": 2.0}
             history |= {"fine_loss": 3.0, "coarse_accuracy": 0.5, "fine_accuracy": 0.4}
             pd.DataFrame(history).to_csv(run / "history.csv", index=False)
-        RunFolder(source / dataset / "rnn-ha" / "seed0").write_maps(measured_maps())
+        RunFolder(source / dataset / "rnn-ha" / "seed0").write_maps(measured_maps(), curves())
         pd.DataFrame(
             {"vehicle_id": range(10), "type": list("aaaaabbbbb"), "model": "m", "paint": "p"}
         ).to_csv(source / dataset / "vehicles.csv", index=False)
@@ -66,6 +66,16 @@ def measured_maps() -> pd.DataFrame:
         for k, name in enumerate(("attention", "attention (mean)", "gradcam", "gradcam (mean)"))
         for measure in (*measures, *("beside_mean", "beside_even") * ("(" not in name))
         for vehicle in range(10)
+    ]
+    return pd.DataFrame(lines)
+
+
+def curves() -> pd.DataFrame:
+    lines = [
+        {"map": name, "curve": curve, "share": share, "value": 50 * share + k}
+        for k, name in enumerate(("attention", "attention (mean)", "gradcam", "cues", "chance"))
+        for curve in ("insertion", "deletion")
+        for share in (0.1, 0.5, 1)
     ]
     return pd.DataFrame(lines)
 
@@ -169,7 +179,7 @@ def test_maps_have_no_bands():
 def test_the_lessons_figures_are_saved_for_a_wide_screen_and_as_drawings(lesson, tmp_path):
     assert list(lesson) == [
         *("models", "look-alikes", "cues", "weights"),
-        *("nearest-coarse", "nearest-fine", "nearest-even", "attention"),
+        *("nearest", "nearest-even", "attention"),
     ]
     for name in ("look-alikes", "weights"):
         png, svg = teaching.save(lesson[name], tmp_path, name)

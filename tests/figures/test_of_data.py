@@ -76,8 +76,11 @@ def test_the_sheets_show_the_images_asked_for(benchmark):
     assert titles == ["sedan", "van"]
     assert len(of_data.one_vehicle(benchmark).axes) == CAMERAS
     found = made_up(benchmark, lambda i: one_hot(i["model"]), lambda i: one_hot(i["vehicle_id"]))
-    strip = of_data.nearest(found, names[0], "o2", 3)
-    assert ["✓" in ax.get_title() for ax in strip.axes] == [False, True, True, False]
+    searches = {by: found.nearest(names[0], 3, by) for by in ("o1", "o2")}
+    rows = of_data.nearest(found, names[0], searches).axes
+    assert ["✓" in ax.get_title() for ax in rows[4:]] == [False, True, True, False]
+    for ax, vehicle in zip(rows[1:4], searches["o1"]["vehicle_id"], strict=True):
+        assert ax.get_xlabel().startswith(f"vehicle {vehicle}\n")
 
 
 def test_a_checkpoint_gives_the_networks_own_states_and_maps(benchmark, tmp_path, monkeypatch):

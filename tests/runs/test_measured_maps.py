@@ -33,8 +33,13 @@ def benchmark(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def found(benchmark) -> pd.Series:
-    return values(maps.measured(network(), SIZE, benchmark))
+def both(benchmark) -> maps.Measured:
+    return maps.measured(network(), SIZE, benchmark)
+
+
+@pytest.fixture(scope="module")
+def found(both) -> pd.Series:
+    return values(both.values)
 
 
 def values(frame: pd.DataFrame) -> pd.Series:
@@ -90,10 +95,21 @@ def test_every_map_has_every_measure_and_the_cues_are_the_limit(benchmark, found
     assert (found["cues", "auc"] == 1).all() and (found["cues", "pointing"] == 1).all()
 
 
+def test_the_curves_are_those_whose_areas_are_told(both, found):
+    """By the trapezoid rule, worked out here; a vehicle's mean comes before that of all."""
+    for (name, curve), part in both.curves.groupby(["map", "curve"]):
+        points = sorted(zip(part["share"], part["value"], strict=True))
+        steps = zip(points[:-1], points[1:], strict=True)
+        area = sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in steps)
+        area /= points[-1][0] - points[0][0]
+        assert area == pytest.approx(found[name, curve].mean())
+    assert len(points) > 4 and both.curves["map"].nunique() == 10
+
+
 def test_a_network_without_attention_has_activation_maps_alone(benchmark):
     torch.manual_seed(0)
     model = IdentityOnly(SmallVGGM((4, 6, 8)), 7).eval()
-    names = set(maps.measured(model, SIZE, benchmark)["map"])
+    names = set(maps.measured(model, SIZE, benchmark).values["map"])
     assert "attention" not in names and {"gradcam", "eigencam (mean)"} <= names
 
 
@@ -112,11 +128,12 @@ def test_no_run_to_measure_says_how_to_make_one(monkeypatch, tmp_path):
         maps.measurable(rows=["rnn-ha", "vami"])
 
 
-def test_the_file_of_a_run_comes_back_as_it_was_written(benchmark, found, tmp_path):
+def test_the_files_of_a_run_come_back_as_they_were_written(benchmark, both, found, tmp_path):
     run = RunFolder(tmp_path / "rendered-veri" / "rnn-ha" / "seed0")
-    assert run.maps() is None
+    assert run.maps() is None and run.curves() is None
     run.path.mkdir(parents=True)
-    run.write_maps(found.reset_index())
+    run.write_maps(*both)
     back = values(run.maps())
     pd.testing.assert_series_equal(back, found, rtol=1e-5)
+    pd.testing.assert_frame_equal(run.curves(), both.curves)
     assert names_of(benchmark.train).is_unique

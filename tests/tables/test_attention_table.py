@@ -6,12 +6,17 @@ import pytest
 
 from fake_runs import queries, write_run
 from rnnha.data import sets
-from rnnha.figures.of_results import attention as drawn
+from rnnha.figures import of_maps
 from rnnha.runs.folder import RunFolder
 from rnnha.runs.results import Results
 from rnnha.tables import attention
 
 VEHICLES = 40
+CURVES = [
+    *(("attention", "insertion", share, height) for share, height in ((0.25, 30), (1, 50))),
+    *(("attention (mean)", "deletion", share, height) for share, height in ((0.75, 20), (1, 50))),
+    ("gradcam (mean)", "deletion", 0.75, 25),
+]
 MEASURES = ("auc", "pointing", "mass_ratio", "insertion", "deletion")
 
 
@@ -31,7 +36,9 @@ def write(source, seed: int, slug: str = "rnn-ha", **ahead: float) -> None:
                 lines.append(pd.DataFrame(line))
     frame = pd.concat([line.assign(vehicle_id=range(VEHICLES)) for line in lines])
     folder = write_run(source, "rendered-veri", slug, seed, queries({"a": (1, 0.5, 1)}))
-    RunFolder(folder).write_maps(frame)
+    heights = pd.DataFrame(CURVES, columns=["map", "curve", "share", "value"])
+    heights["value"] += 2 * seed
+    RunFolder(folder).write_maps(frame, heights)
 
 
 def test_values_differences_and_the_explained_share(tmp_path):
@@ -48,6 +55,25 @@ def test_values_differences_and_the_explained_share(tmp_path):
     assert table.loc[("attention", "deletion"), "ahead"] == pytest.approx(-0.3)
     assert np.isnan(table.loc[("cues", "auc"), "ahead"])
     assert table.loc[("attention", "explained"), "value"] == pytest.approx(75)  # 1 - .03 / .12
+
+
+def test_the_curves_are_means_over_seeds_drawn_by_what_is_there_or_is_left_out(tmp_path):
+    for seed in (0, 1, 2):
+        write(tmp_path, seed)
+    results = Results(tmp_path, "rendered-veri")
+    table = attention.curves(results)
+    assert set(table["method"]) == {"RNN-HA"}
+    heights = table.set_index(["map", "curve", "share"])["value"].to_dict()
+    own, mean = "attention", "attention, its mean map"
+    assert heights == {  # 2 points a seed more: of seeds 0, 1 and 2 the mean is 2 more
+        (own, "insertion", 0.25): 32,
+        (own, "insertion", 1.0): 52,
+        (mean, "deletion", 0.75): 22,
+        (mean, "deletion", 1.0): 52,
+    }
+    alone, without = of_maps.curves(results).axes
+    points = [line.get_xydata().tolist() for ax in (alone, without) for line in ax.lines]
+    assert [p for p in points if p] == [[[25, 32], [100, 52]], [[25, 22], [0, 52]]]
 
 
 def test_the_sentence_says_better_worse_or_neither_whichever_it_is(tmp_path):
@@ -68,8 +94,9 @@ def test_pages_and_figure_appear_with_the_measurement_and_go_with_it(tmp_path):
     results = Results(runs, "rendered-veri")
     csv, page = attention.write(results, tables)
     assert "| RNN-HA | attention | 1 | 60.0; ahead +10.0 [" in page.read_text()
-    assert drawn(results) is not None
-    (runs / "rendered-veri" / "rnn-ha" / "seed0" / "maps.csv.gz").unlink()
+    assert of_maps.ahead(results) is not None and of_maps.curves(results) is not None
+    for name in ("maps.csv.gz", "curves.csv"):
+        (runs / "rendered-veri" / "rnn-ha" / "seed0" / name).unlink()
     results = Results(runs, "rendered-veri")
     assert attention.write(results, tables) == [] and not csv.exists() and not page.exists()
-    assert drawn(results) is None
+    assert of_maps.ahead(results) is None and of_maps.curves(results) is None

@@ -101,7 +101,7 @@ def test_the_page_says_what_was_done_and_how_small_it_is(results, tmp_path):
         "peak rate 0.05, 3 epochs of batches of 32",
         "RNN-HA, fine-tuned: seeds 0, 1, commit c-rnn-ha-finetuned",
         "The test part is small",
-        "Fewer than 3 seeds: no conclusion",
+        "(fewer than 3 seeds: no conclusion",
     ):
         assert fact in text, fact
     assert csv.read_text().startswith("dataset,quantity,method,minus,metric,protocol,ours")
