@@ -16,6 +16,8 @@ from rnnha.files import DataError
 COMPCARS = "CompCars"
 #: Of its classification part (Yang et al. 2015): training images and models.
 COMPCARS_COUNTS = 16_016, 431
+#: In its folder: weights of torchvision's GoogLeNet that know these models already.
+CHECKPOINT = "googlenet.pth"
 _LIST = Path("train_test_split", "classification", "train.txt")
 
 
@@ -38,6 +40,13 @@ def of(dataset: str, vehicles: int | None = None) -> CarModels:
     if other == COMPCARS:
         return compcars(paths.DATA / COMPCARS)
     return _of_rendered(other, vehicles)
+
+
+def checkpoint(dataset: str) -> Path | None:
+    """Weights that know CompCars' models, for a set that wants these; None where nobody has put
+    any at data/CompCars/CHECKPOINT."""
+    file = paths.DATA / COMPCARS / CHECKPOINT
+    return file if _other(dataset) == COMPCARS and file.is_file() else None
 
 
 def counts(dataset: str) -> tuple[int, int, int]:
@@ -80,7 +89,8 @@ def compcars(root: Path) -> CarModels:
         raise DataError(
             f"{listing}: not found. GoogLeNet learns its car models from CompCars: ask for it as "
             "http://mmlab.ie.cuhk.edu.hk/datasets/comp_cars/ says, and put its folder `data` at "
-            f"{root}"
+            f"{root}; or put weights of torchvision's GoogLeNet that know its 431 models at "
+            f"{root / CHECKPOINT}"
         )
     lines = listing.read_text(encoding="utf-8").split()
     frame = pd.DataFrame({"path": [str(root / "image" / line) for line in lines]})

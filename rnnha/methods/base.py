@@ -6,6 +6,7 @@ functions that need it: tables and plans ask a class what it is, and must not wa
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -81,6 +82,12 @@ class Method:
         """What it needs beside a data set of this name and its weights, and is not there, with what
         to do; empty where nothing is."""
         return ""
+
+    @classmethod
+    def given(cls, dataset: str) -> Path | None:
+        """Weights from elsewhere that it takes on this data set in place of training, where
+        somebody has put some."""
+        return None
 
     @classmethod
     def settings(cls, run: "Run") -> dict:

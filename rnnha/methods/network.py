@@ -77,9 +77,6 @@ class Network(Method, name="network"):
         """Train on the images of `train` that `with_coarse_label` keeps."""
         import torch
 
-        from rnnha.models import checkpoint
-        from rnnha.training import processes
-
         run, scale = self.run, self.run.scale
         train = with_coarse_label(train)
         coarse, coarse_names = pd.factorize(train.coarse_id.fillna(-1).astype(int), sort=True)
@@ -88,18 +85,26 @@ class Network(Method, name="network"):
         self.model = self.build(run.row, scale, len(coarse_names), len(vehicles))
         self.begin()
         history = self._train(train, torch.from_numpy(coarse), torch.from_numpy(fine))
+        self.save([int(c) for c in coarse_names], len(vehicles))
+        return history
+
+    def save(self, coarse_labels: list[int], vehicles: int) -> None:
+        """Write the trained network and what it is; of several processes the first one does."""
+        from rnnha.models import checkpoint
+        from rnnha.training import processes
+
+        scale = self.run.scale
         if processes.is_writer():
             info = {
-                "row": run.row.slug,
+                "row": self.run.row.slug,
                 "image_size": scale.image_size,
                 "backbone": scale.backbone,
                 "state_width": scale.state_width,
-                "vehicles": len(vehicles),
-                "coarse_labels": [int(c) for c in coarse_names],
-                "seen": self.seen(len(vehicles)),
+                "vehicles": vehicles,
+                "coarse_labels": coarse_labels,
+                "seen": self.seen(vehicles),
             }
-            checkpoint.save(self.model, info, run.folder.weights)
-        return history
+            checkpoint.save(self.model, info, self.run.folder.weights)
 
     def begin(self) -> None:
         """Give the untrained model the weights that training goes on from, where there are any."""

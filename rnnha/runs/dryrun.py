@@ -47,14 +47,15 @@ def dry_run(experiment: str, dataset: str, profile: str, step_seconds: float | N
     """
     _expect_time(step_seconds)
     row, size = experiments.row(experiment), profiles.profile(profile)
-    if not _trains(row, size):
+    if not _trains(row, size, dataset):
         raise ValueError(f"{row.title} trains no network: there is nothing to try")
     benchmark, absent = _read(dataset, size)
     counts = _counts(dataset, benchmark)
     if benchmark is not None:
         expect_trainable(Run(row, size, benchmark, seed=0))
     rows = [*methods.needed(row), row]
-    stages = [stage for r in rows for stage in _stages(r, size, dataset, counts)]
+    trained = [r for r in rows if _trains(r, size, dataset)]
+    stages = [stage for r in trained for stage in _stages(r, size, dataset, counts)]
     lines = [
         f"{row.title} on {dataset}, profile {size.name}",
         _told(counts, absent),
@@ -94,7 +95,7 @@ def plan(
         yield f"{dataset}, profile {size.name}: {_told(counts, absent)}; steps and hours of one run"
         for row in (row for where, row in seeds if where == dataset):
             runs = seeds[dataset, row]
-            if not _trains(row, size):
+            if not _trains(row, size, dataset):
                 yield f"  {runs} x {row.title}: trains nothing"
                 continue
             for stage in _stages(row, size, dataset, counts):
@@ -130,8 +131,9 @@ def _missing(wanted: Iterable[tuple[str, Row]], profile: Profile) -> list[str]:
     return sorted(set(messages))
 
 
-def _trains(row: Row, profile: Profile) -> bool:
-    return bool(methods.of(row).phases(row, profile.scale(row)))
+def _trains(row: Row, profile: Profile, dataset: str) -> bool:
+    method = methods.of(row)
+    return bool(method.phases(row, profile.scale(row))) and method.given(dataset) is None
 
 
 def _stages(row: Row, profile: Profile, dataset: str, counts: Counts) -> list[Stage]:

@@ -71,6 +71,11 @@ class Run:
         return self.checkpoint or finetuned.SHIPPED
 
     @property
+    def given(self) -> Path | None:
+        """Weights from elsewhere that it takes in place of training."""
+        return self.method.given(self.benchmark.of)
+
+    @property
     def taken(self) -> list["Run"]:
         """The runs that it takes something from, beside stage 0."""
         return [replace(self, row=row) for row in self.method.takes(self.row)]
@@ -78,7 +83,7 @@ class Run:
     @property
     def pretrained(self) -> dict | str:
         """What the backbone began from: stage 0's word for it, where there is a stage 0."""
-        if self.start is not None:
+        if self.start is not None or self.given is not None:
             return FROM_CHECKPOINT
         if self.stage0 is not None:
             return self.stage0.folder.config()["pretrained"]
@@ -185,7 +190,9 @@ def carry_out(wanted: Run, force: bool = False) -> RunFolder:
             return place
         for first in filter(None, [wanted.stage0, *wanted.taken]):
             carry_out(first)
-        imported = processes.first_the_writer(lambda: first_weights(wanted.row, wanted.profile))
+        imported = processes.first_the_writer(
+            lambda: None if wanted.given else first_weights(wanted.row, wanted.profile)
+        )
         _train_and_score(replace(wanted, imported=imported))
         processes.wait()  # the others may not read a run that is not complete
     return place

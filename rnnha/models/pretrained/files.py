@@ -52,7 +52,7 @@ class Pretrained:
     """Weights as read: `state` has the backbone's own names and expects `normalise`d images.
 
     input: the convention they were trained on. taken, left: names as the file has them.
-    stem: of the file to write.
+    stem: of the file to write. head: weight [C, d] and bias [C] of GoogLeNet's classifier.
     """
 
     backbone: str
@@ -62,6 +62,7 @@ class Pretrained:
     taken: list[str]
     left: list[str]
     stem: str
+    head: tuple[Tensor, Tensor] | None = None
 
 
 def read(file: Path, sha256: str) -> Pretrained:
@@ -214,6 +215,7 @@ def _from_state(state: dict[str, Tensor], sha256: str) -> Pretrained:
             list(trunk),
             [k for k in state if k not in trunk],
             "googlenet",
+            (state["fc.weight"], state["fc.bias"]) if "fc.bias" in state else None,
         )
     raise ValueError(f"holds other layers: {some(state, 5) or 'none'}")
 

@@ -14,7 +14,7 @@ from urllib.error import URLError
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 from torchvision.models import GoogLeNet_Weights, ResNet50_Weights
 
 from rnnha import paths
@@ -73,17 +73,7 @@ def import_weights(file: str | Path, out: str | Path | None = None) -> Report:
     nothing is written then.
     """
     file = Path(file)
-    try:
-        with file.open("rb") as stream:
-            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-        source = files.read(file, sha256)
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise DataError(
-            f"{file} {error}. Expected {CAFFEMODEL}, the vggm file of pretrained-models.pytorch "
-            "or torchvision's ResNet-50 or GoogLeNet; fetch the file again."
-        ) from error
+    sha256, source = _read(file)
     out = Path(out) if out else folder() / f"{source.stem}.safetensors"
     if out.suffix != ".safetensors":
         raise DataError(f"{out}: weights are written as safetensors; give a name that ends so.")
@@ -110,6 +100,40 @@ def import_weights(file: str | Path, out: str | Path | None = None) -> Report:
         state = {name: tensor.contiguous() for name, tensor in source.state.items()}
         save_file(state, temporary, {KEY: json.dumps(info, sort_keys=True)})
     return report
+
+
+def _read(file: Path) -> tuple[str, Pretrained]:
+    """SHA-256 and weights of a file; DataError naming it where it is none of the known ones."""
+    try:
+        with file.open("rb") as stream:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        return sha256, files.read(file, sha256)
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise DataError(
+            f"{file} {error}. Expected {CAFFEMODEL}, the vggm file of pretrained-models.pytorch "
+            "or torchvision's ResNet-50 or GoogLeNet; fetch the file again."
+        ) from error
+
+
+def classifier(file: Path, classes: int) -> dict[str, Tensor]:
+    """Weights of torchvision's GoogLeNet with its classifier, by the names of
+    `models.compared.CoarseOnly`; it takes images as `normalise` makes them.
+
+    Raises DataError naming the file where it is none, or knows another number of classes.
+    """
+    _, found = _read(file)
+    width = BACKBONES["googlenet"].channels
+    shapes = [tuple(part.shape) for part in found.head or ()]
+    if shapes != [(classes, width), (classes,)]:
+        said = " and ".join(map(str, shapes)) or "none"
+        raise DataError(
+            f"{file}: expected torchvision's GoogLeNet whose last layer `fc` knows {classes} "
+            f"classes, {(classes, width)} and {(classes,)}; found {found.label}, {said}"
+        )
+    trunk = {f"backbone.{name}": tensor for name, tensor in found.state.items()}
+    return trunk | dict(zip(("w1.weight", "w1.bias"), found.head, strict=True))
 
 
 def folder() -> Path:
