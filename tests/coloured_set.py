@@ -60,6 +60,15 @@ def coloured(folder: Path) -> Benchmark:
     return Benchmark("rendered-veri", root, manifest, "veri", synthetic=True)
 
 
+def searched(folder: Path) -> Benchmark:
+    """The same, where the first side's images of the vehicles to test with are queries."""
+    benchmark = coloured(folder)
+    rows = benchmark.manifest.assign(camera_id=list(range(1, 6)) * (TRAINED + TESTED))
+    asked = (rows["split"] == "gallery") & (rows["camera_id"] == 1)
+    rows = rows.assign(split=rows["split"].mask(asked, "query"))
+    return replace(benchmark, manifest=make_manifest(rows, benchmark.root))
+
+
 def run_of(slug: str, benchmark: Benchmark, phase: Phase = PHASE) -> Run:
     """A run of a row on the set, with a network of its size."""
     scale = Scale(SIZE, "tiny-vgg-m", 32, whole=(phase,))
@@ -86,8 +95,9 @@ def shuffled(train: pd.DataFrame) -> pd.DataFrame:
 
 def hits(method: Method, test: pd.DataFrame, of: str = "vehicle_id") -> float:
     """How often the nearest other image has the same label; a vehicle by chance 4 of 59."""
-    vectors = method.embed(test)["o2"]
+    outputs = method.embed(test)
     if method.distance is None:
+        vectors = outputs["o2"]
         unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         distance = -unit @ unit.T
     else:

@@ -118,7 +118,7 @@ class GoogLeNet(FromScratch, name="googlenet"):
         self.model, _ = load_checkpoint(twin.whole_weights())
         self.precision = twin.environment()["precision"]
         if processes.is_writer():
-            print(f"{self.run.folder.path}: takes the network of {twin.path}, which learned the same")
+            print(f"{self.run.folder.path}: takes the network of {twin.path}: it learned the same")
             with atomic(self.run.folder.weights) as temporary:
                 shutil.copyfile(twin.weights, temporary)
         return twin.history().to_dict("records")

@@ -48,6 +48,13 @@ def describe(run: "Run") -> dict:
     }
 
 
+def seen(run: "Run") -> dict:
+    """What the classifier has learned from, as `Network.seen` has it."""
+    views = rendered_views(run)
+    vehicles = int(views.train["vehicle_id"].nunique())
+    return {"dataset": LEARNED_FROM, "synthetic": True, "vehicles": vehicles}
+
+
 def tell(run: "Run", train: pd.DataFrame) -> np.ndarray:
     """int64 [N], indices of VIEWS: the likeliest viewpoint of each training image.
 

@@ -53,6 +53,12 @@ class VAMI(FromScratch, name="vami"):
 
         return Net(backbone(row, scale), scale.state_width, coarse_classes, vehicles)
 
+    def seen(self, vehicles: int) -> list[dict]:
+        """With the rendered views that told its viewpoints, where nobody labelled them."""
+        told = not viewpoints.labelled(self.run.benchmark)
+        first = [told_viewpoints.seen(self.run)] if told else []
+        return first + super().seen(vehicles)
+
     def _train(self, train: pd.DataFrame, coarse: "Tensor", fine: "Tensor") -> list[dict]:
         import torch
 

@@ -9,10 +9,9 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision.models import googlenet
 
-from coloured_set import PHASE, coloured, run_of
+from coloured_set import PHASE, run_of, searched
 from rnnha import paths
 from rnnha.data import outside
-from rnnha.data.manifest import make_manifest
 from rnnha.data.sets import SETS
 from rnnha.data.subset import test_images as images_of
 from rnnha.files import DataError
@@ -56,11 +55,7 @@ def wanted(tmp_path, monkeypatch):
     """A run of the row on a small set that wants CompCars."""
     real = replace(SETS["rendered-veri"], car_models=outside.COMPCARS)
     monkeypatch.setitem(SETS, "rendered-veri", real)
-    benchmark = coloured(tmp_path)
-    rows = benchmark.manifest.assign(camera_id=list(range(1, 6)) * 36)
-    asked = (rows["split"] == "gallery") & (rows["camera_id"] == 1)
-    manifest = make_manifest(rows.assign(split=rows["split"].mask(asked, "query")), tmp_path)
-    run = run_of("googlenet", replace(benchmark, manifest=manifest))
+    run = run_of("googlenet", searched(tmp_path))
     own = {"googlenet": Scale(SIZE, "googlenet", 1024, whole=(PHASE,))}
     return replace(run, profile=replace(run.profile, pixels=(SIZE, 128), own=own))
 

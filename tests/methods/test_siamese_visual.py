@@ -1,5 +1,7 @@
 """Siamese-Visual ranks by its classifier of pairs."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -30,3 +32,17 @@ def test_distances_are_the_classifiers_logits_of_all_pairs(block, monkeypatch):
     expected = model.verdict.bias.item() - logits.detach().numpy()
     assert found.dtype == np.float32
     assert np.allclose(found, expected, atol=1e-5)
+
+
+def test_all_pairs_are_scored_within_200_mb():
+    """The differences of these pairs at once would be 400 * 2000 * 256 numbers, 819 MB."""
+    rng = np.random.default_rng(0)
+    query, gallery = (rng.random((n, 256), np.float32) for n in (400, 2000))
+    weight = rng.random(256, np.float32)
+    tracemalloc.start()
+    found = siamese_visual.pair_distances(query, gallery, weight)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 200e6
+    one = -(np.abs(query[7] - gallery) * weight).sum(1)
+    np.testing.assert_allclose(found[7], one, rtol=1e-4)

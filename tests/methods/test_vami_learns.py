@@ -106,3 +106,7 @@ def test_a_run_with_told_viewpoints_says_so(unlabelled, run):
     assert said["viewpoints_key"] == run.benchmark.key
     assert said["viewpoints_phases"][0]["epochs"] == PHASE.epochs
     assert "viewpoints_from" not in VAMI.settings(run)
+    rendered = {"dataset": "rendered-veri", "synthetic": True, "vehicles": TRAINED}
+    mine = {"dataset": "mine", "synthetic": False, "vehicles": 7}
+    assert VAMI(unlabelled).seen(7) == [rendered, mine]
+    assert VAMI(run).seen(7) == [rendered | {"vehicles": 7}]
