@@ -4,6 +4,7 @@ A run is complete when `metrics.csv` is there: it is written last. `run` returns
 the run is complete, and goes on from the last epoch when it is not.
 """
 
+import time
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -204,15 +205,18 @@ def _train_and_score(run: Run) -> None:
     from rnnha.scoring.protocols import summarise
     from rnnha.training import processes
 
-    method = run.method(run)
+    method, began = run.method(run), time.perf_counter()
     history = method.fit(run.benchmark.train)
     outputs = method.embed(test_images(run.benchmark))
+    spent = time.perf_counter() - began
     if not processes.is_writer():
         return
     measured = measure(method, run.benchmark, outputs)
     if measured.arrays:
         run.folder.write_embeddings(measured.names, measured.arrays)
     ran_on = environment() | {"precision": method.precision}
+    if not history:  # which tells the seconds of each epoch
+        ran_on["seconds"] = round(spent, 1)
     if processes.world_size() > 1:
         ran_on["processes"] = processes.world_size()
     metrics, recorded = summarise(measured.per_query), run.recorded

@@ -13,7 +13,7 @@ from rnnha import methods
 from rnnha.data.sets import SETS
 from rnnha.experiments import Row, rows_of
 from rnnha.paths import atomic
-from rnnha.runs.folder import finished
+from rnnha.runs.folder import RunFolder, finished
 from rnnha.runs.results import Results
 from rnnha.tables import differences, photographs
 from rnnha.tables.pages import HEADINGS, label, markdown_page, number, of_list
@@ -39,16 +39,18 @@ def build(sets: Sequence[Results]) -> pd.DataFrame:
 
 
 def minutes(results: Results, row: Row) -> float:
-    """Mean minutes of a training over seeds, with the stage 0 that it starts from; NaN where a
-    system is not trained."""
-    stages = [row, methods.stage0_of(row)]
-    histories = [
-        [run.history() for run in finished(results.source, results.dataset, stage.slug).values()]
-        for stage in stages
-        if stage
-    ]
-    spent = [[h["seconds"].sum() / 60 for h in part if "seconds" in h] for part in histories]
+    """Mean minutes of a training over seeds, with the stage 0 that it starts from, or of making all
+    features where a system is not trained; NaN where neither was timed."""
+    stages = [stage for stage in (row, methods.stage0_of(row)) if stage]
+    runs = [finished(results.source, results.dataset, s.slug).values() for s in stages]
+    spent = [[s / 60 for run in part if (s := _seconds(run)) is not None] for part in runs]
     return sum(np.mean(part) for part in spent if part) or np.nan
+
+
+def _seconds(run: RunFolder) -> float | None:
+    if len(history := run.history()):
+        return history["seconds"].sum() if "seconds" in history else None
+    return run.environment().get("seconds")
 
 
 def write(sets: Sequence[Results], folder: Path) -> list[Path]:
@@ -96,7 +98,8 @@ def _notes(sets: Sequence[Results]) -> list[str]:
         "percent, mean ± standard deviation over seeds; intervals, seeds and the paper's numbers "
         f"stand in each set's own table. Protocols: {'; '.join(protocols)}.",
         "minutes: of one training with one seed, stage 0 included where a row starts from it; "
-        "none where nothing is trained by steps. FACT takes GoogLeNet's and BOW-CN's runs.",
+        "where nothing is trained by steps, of making the features of all test images, and the "
+        "words that they are told in. FACT takes GoogLeNet's and BOW-CN's runs.",
     ]
     runs = [
         run
@@ -104,7 +107,7 @@ def _notes(sets: Sequence[Results]) -> list[str]:
         for row in rows_of(None, synthetic=True)
         for run in finished(results.source, results.dataset, row.slug).values()
     ]
-    if machines := sorted({r.environment()["hardware"] for r in runs if len(r.history())}):
+    if machines := sorted({r.environment()["hardware"] for r in runs if _seconds(r) is not None}):
         found.append(f"Timed on {' and '.join(machines)}, other work beside it as it came.")
     if any("viewpoints_from" in run.config() for run in runs):
         found.append(

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from rnnha.data.archives import unpack
 from rnnha.data.sets import SETS
 from rnnha.files import DataError
 from rnnha.images.cache import Images
+from rnnha.methods.color_histogram import ColorHistogram
 from rnnha.methods.network import build, load_checkpoint
 from rnnha.paths import ROOT
 from rnnha.runs import keys, status
@@ -113,6 +115,17 @@ def test_a_run_leaves_what_it_promises(undisturbed):
     model, info = load_checkpoint(folder / "weights.safetensors")
     assert info["row"] == "rnn-ha" and not model.training
     assert not list(folder.glob("checkpoint*"))
+
+
+def test_features_that_nobody_trains_are_timed(tiny, undisturbed, tmp_path, monkeypatch):
+    """A training's seconds stand in its history; here two more go by before features are there."""
+    trained = json.loads((undisturbed / "rnn-ha" / "seed0" / "env.json").read_text())
+    assert "seconds" not in trained
+    embed = ColorHistogram.embed
+    monkeypatch.setattr(ColorHistogram, "embed", lambda self, m: time.sleep(2) or embed(self, m))
+    runs = here(tmp_path, tiny, "color-histogram")
+    spent = json.loads((runs / "color-histogram" / "seed0" / "env.json").read_text())["seconds"]
+    assert 2 <= spent < 60
 
 
 def test_colours_are_found_again(undisturbed):
