@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import smoke_run
 from rnnha import paths
 from rnnha.data.archives import unpack
 from rnnha.data.sets import SETS
@@ -27,6 +28,12 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip("no real label files and photographs here (RNNHA_TEST_DATA names their folder)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def smoke() -> Path:
+    """The results folder of `make smoke`, which is run once."""
+    return smoke_run.make()
 
 
 VEHICLES, CAMERAS = 24, 4

@@ -38,24 +38,63 @@ def luminance(page, what: str, colour: str) -> float:
     )
 
 
+def misfits(page) -> list[str]:
+    """What does not fit: pictures that are not there, and what sticks out of the window, unless a
+    box scrolls it."""
+    absent = "[...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.src)"
+    out = page.evaluate(
+        """[...document.querySelectorAll('main *')].filter(e => {
+             const box = e.getBoundingClientRect();
+             if (!box.width || box.right <= innerWidth + 1) return false;
+             for (let p = e.parentElement; p; p = p.parentElement)
+               if (/auto|scroll|hidden/.test(getComputedStyle(p).overflowX)) return false;
+             return true;
+           }).map(e => e.tagName)"""
+    )
+    return page.evaluate(absent) + out + ["the page itself"] * (sideways(page) > 0)
+
+
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 def test_every_page_fits_and_shows_its_pictures(index, visit, keep, size):
     for file in pages_of(index):
         page = visit(file, size)
-        assert sideways(page) == 0, file
-        assert page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth)")
-        # Nothing sticks out of the window, unless a box scrolls it.
-        out = page.evaluate(
-            """[...document.querySelectorAll('main *')].filter(e => {
-                 const box = e.getBoundingClientRect();
-                 if (!box.width || box.right <= innerWidth + 1) return false;
-                 for (let p = e.parentElement; p; p = p.parentElement)
-                   if (/auto|scroll|hidden/.test(getComputedStyle(p).overflowX)) return false;
-                 return true;
-               }).map(e => e.tagName)"""
-        )
-        assert out == [], file
+        assert misfits(page) == [], file
         keep(page, f"report-{file.stem}-{size['width']}")
+
+
+@pytest.fixture(scope="module")
+def committed(tmp_path_factory) -> list[Path]:
+    """Every page of the report of the committed results."""
+    index = report(tmp_path_factory.mktemp("no-results"))
+    return sorted(index.parent.rglob("*.html"))
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_every_page_of_the_committed_results_fits(committed, visit, keep, size):
+    assert len(committed) > 4
+    for file in committed:
+        page = visit(file, size)
+        assert misfits(page) == [], file
+        keep(page, f"committed-{file.stem}-{size['width']}")
+        page.context.close()
+
+
+def test_every_page_of_the_committed_results_is_accessible(committed, visit):
+    for file in committed:
+        page = visit(file, PHONE)
+        assert barriers(page) == [], file
+        page.context.close()
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_every_page_of_a_run_of_the_whole_chain_fits(smoke, visit, size):
+    """Chapters and trainings as papermill executed them, and their tables."""
+    files = sorted((smoke / "report").rglob("*.html"))
+    assert {"05_attention_maps.html", "rnn-ha-seed0.html"} <= {file.name for file in files}
+    for file in files:
+        page = visit(file, size)
+        assert misfits(page) == [], file
+        page.context.close()
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

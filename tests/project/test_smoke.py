@@ -3,7 +3,6 @@
 No order of methods is asserted here: that is for the tables, with their intervals, to say.
 """
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,25 +16,9 @@ from rnnha.data.sets import load
 from rnnha.paths import ROOT
 from rnnha.runs.run import prepared, run
 from rnnha.scoring.protocols import by_name, score
+from smoke_run import environment
 
 NETWORKS = ("fc-ha", "rnn-h", "rnn-ha")
-
-
-def environment(**more: str) -> dict[str, str]:
-    """As make starts it: single threads, and not as part of the make that runs the tests."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS", "RNNHA_R"))}
-    threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")}
-    return kept | threads | {"PYTHONPATH": str(ROOT)} | more
-
-
-@pytest.fixture(scope="module")
-def smoke() -> Path:
-    """The results folder of `make smoke`."""
-    folder = ROOT / "build" / "smoke"
-    command = ["make", f"PYTHON={sys.executable}", "smoke"]
-    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
-    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-    return folder
 
 
 @pytest.fixture(scope="module")
