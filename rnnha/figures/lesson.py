@@ -30,7 +30,8 @@ from rnnha.scoring import look_alikes, protocols, ranking
 from rnnha.scoring.intervals import interval, paired_difference
 from rnnha.tables.pages import number
 
-QUESTIONS = ("type", "model", "model and paint", "vehicle", "vehicle, among look-alikes")
+QUESTIONS = ("type", "model", "paint", "model and paint", "vehicle")
+QUESTIONS += ("vehicle, among look-alikes",)
 
 
 class Lesson(NamedTuple):
@@ -278,8 +279,8 @@ def _hits(seen: Outcome, by: str) -> dict[str, pd.Series]:
     alike = look_alikes.score(seen.benchmark, embed=embed, draws=None)
     asked = seen.images[seen.images["query"]]
     first = [seen.nearest(name, 1, by).iloc[0] for name in asked.index]
-    labels = {"type": ["type"], "model": ["model"], "model and paint": ["model", "paint"]}
-    labels["vehicle"] = ["vehicle_id"]
+    labels = {name: [name] for name in ("type", "model", "paint")}
+    labels |= {"model and paint": ["model", "paint"], "vehicle": ["vehicle_id"]}
     found = {
         question: pd.Series(
             [

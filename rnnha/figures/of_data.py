@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from rnnha.data import sets
 from rnnha.data.manifest import Benchmark
 from rnnha.figures import maps
 from rnnha.images.decode import pixels, read_mask
@@ -15,7 +16,7 @@ from rnnha.runs.outcome import Outcome, test_table
 
 def place(benchmark: Benchmark) -> str:
     """The set's name for titles, never without saying that it is synthetic."""
-    return benchmark.name + (" (rendered, synthetic)" if benchmark.synthetic else "")
+    return sets.title(benchmark.name) + (" (rendered, synthetic)" if benchmark.synthetic else "")
 
 
 def sheet(
