@@ -78,11 +78,15 @@ def _page(table: pd.DataFrame) -> pd.DataFrame:
         cells = {}
         for n in numbers.itertuples():
             cells[_head(n.Index)] = number(n.ours, n.sd, np.nan, np.nan)
-            cells[_head(n.Index, spent=True)] = "" if pd.isna(n.minutes) else f"{n.minutes:.1f}"
+            cells[_head(n.Index, spent=True)] = _told(n.minutes)
         lines[row.title] = cells
     heads = [_head(name, spent) for name in columns for spent in (False, True)]
     page = pd.DataFrame.from_dict(lines, orient="index", columns=None).reindex(columns=heads)
     return page.fillna("").rename_axis("method").reset_index()
+
+
+def _told(minutes: float) -> str:
+    return "" if pd.isna(minutes) else "< 0.1" if minutes < 0.05 else f"{minutes:.1f}"
 
 
 def _head(dataset: str, spent: bool = False) -> str:

@@ -58,6 +58,14 @@ def test_the_page(sets, tmp_path):
     assert "photographs" not in page.read_text() and "LOMO" not in page.read_text()
 
 
+@pytest.mark.parametrize(("seconds", "cell"), [(2, "< 0.1"), (4, "0.1"), (90, "1.5")])
+def test_a_short_time_is_no_nothing(sets, tmp_path, seconds, cell):
+    file = tmp_path / "photographs" / "lomo" / "seed0" / "env.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"seconds": seconds}))
+    page = systems.write(sets, tmp_path / "tables")[1].read_text()
+    assert f"| LOMO |  |  | 50.0 |  | 37.5 | {cell} |" in page.splitlines()
+
+
 def test_minutes_are_told_of_a_machine_only_where_something_was_timed(sets, tmp_path):
     timed = systems.write(sets[:1], tmp_path / "trained")[1].read_text()
     assert "Timed on h, other work beside it" in timed
