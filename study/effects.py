@@ -138,7 +138,7 @@ def of_levels() -> pd.DataFrame:
                     "ci_low": found.low,
                     "ci_high": found.high,
                     "n_vehicles": found.n_vehicles,
-                    "by_seed": " ".join(f"{v:+.2f}" for v in found.by_seed),
+                    "by_seed": " ".join(f"{v:+z.2f}" for v in found.by_seed),
                     **means,
                 }
             )
@@ -164,7 +164,7 @@ def of_conditions() -> pd.DataFrame:
                 "low": low,
                 "high": high,
                 "smallest": (NORMAL - stats.norm.ppf(0.975) + POWER_80) * error,
-                "by_seed": " ".join(f"{v:+.2f}" for v in by_seed),
+                "by_seed": " ".join(f"{v:+z.2f}" for v in by_seed),
                 "says": _says(condition, low, high, side, learned),
             }
         )
@@ -249,7 +249,7 @@ def _made(levels: pd.DataFrame) -> str:
 
 def _page(levels: pd.DataFrame, conditions: pd.DataFrame) -> dict[str, pd.DataFrame]:
     cells = levels.assign(
-        cell=[f"{r.value:+.1f} [{r.ci_low:+.1f}, {r.ci_high:+.1f}]" for r in levels.itertuples()]
+        cell=[f"{r.value:+z.1f} [{r.ci_low:+z.1f}, {r.ci_high:+z.1f}]" for r in levels.itertuples()]
     )
     wide = cells.pivot(index="level", columns="measure", values="cell").fillna("")
     wide = wide.loc[levels["level"].unique(), [m for m in MEASURES if m in wide]]
@@ -261,7 +261,7 @@ def _page(levels: pd.DataFrame, conditions: pd.DataFrame) -> dict[str, pd.DataFr
             {
                 "condition": conditions["condition"],
                 "effect": [
-                    f"{r.effect:+.1f} [{r.low:+.1f}, {r.high:+.1f}]"
+                    f"{r.effect:+z.1f} [{r.low:+z.1f}, {r.high:+z.1f}]"
                     for r in conditions.itertuples()
                 ],
                 "seed by seed": conditions["by_seed"],
@@ -279,7 +279,7 @@ def sentences(conditions: pd.DataFrame) -> str:
 
 def _sentences(conditions: pd.DataFrame) -> Iterator[str]:
     for r in conditions.itertuples():
-        found = f"{r.effect:+.1f} points [{r.low:+.1f}, {r.high:+.1f}]"
+        found = f"{r.effect:+z.1f} points [{r.low:+z.1f}, {r.high:+z.1f}]"
         power = (
             f"; {r.smallest:.1f} points would have been found with 80 % probability"
             if r.says.startswith("no effect")
