@@ -4,7 +4,6 @@ Trained on, it keeps backbone, GRU and attention; both heads begin anew, since c
 vehicles are this set's. The recipe is stage 1's, as it stands.
 """
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from rnnha.experiments import Row
 from rnnha.files import DataError
 from rnnha.methods.base import of
 from rnnha.methods.network import Network, load_checkpoint
-from rnnha.paths import ASSETS, atomic, sha256
+from rnnha.paths import ASSETS, sha256
 from rnnha.profiles import Phase, Scale
 
 if TYPE_CHECKING:
@@ -57,12 +56,7 @@ class Given(FineTuned, name="given"):
         return {"phases": [], "checkpoint": describe(run.start)}
 
     def fit(self, train: pd.DataFrame) -> list[dict]:
-        from rnnha.training import processes
-
-        self.model, _ = load_checkpoint(self.run.start)
-        if processes.is_writer():
-            with atomic(self.run.folder.weights) as temporary:
-                shutil.copyfile(self.run.start, temporary)
+        self.adopt(self.run.start)
         return []
 
 

@@ -6,7 +6,6 @@ nothing is trained. On the rendered sets the models of the other rendered set pl
 ablation's backbone plays GoogLeNet, so that the table compares methods.
 """
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +17,8 @@ from rnnha.data import outside
 from rnnha.experiments import Row
 from rnnha.files import DataError
 from rnnha.methods.base import Counts
-from rnnha.methods.network import FromScratch, backbone, load_checkpoint
-from rnnha.paths import atomic, sha256
+from rnnha.methods.network import FromScratch, backbone
+from rnnha.paths import sha256
 from rnnha.profiles import Scale, settings
 
 if TYPE_CHECKING:
@@ -115,12 +114,10 @@ class GoogLeNet(FromScratch, name="googlenet"):
         """Its network and how that was trained."""
         from rnnha.training import processes
 
-        self.model, _ = load_checkpoint(twin.whole_weights())
-        self.precision = twin.environment()["precision"]
         if processes.is_writer():
             print(f"{self.run.folder.path}: takes the network of {twin.path}: it learned the same")
-            with atomic(self.run.folder.weights) as temporary:
-                shutil.copyfile(twin.weights, temporary)
+        self.adopt(twin.whole_weights())
+        self.precision = twin.environment()["precision"]
         return twin.history().to_dict("records")
 
     def seen(self, vehicles: int) -> list[dict]:

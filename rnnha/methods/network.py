@@ -1,5 +1,6 @@
 """The trained rows: stage 0 (backbone on identities), then the row's whole network."""
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,6 +106,15 @@ class Network(Method, name="network"):
                 "seen": self.seen(vehicles),
             }
             checkpoint.save(self.model, info, self.run.folder.weights)
+
+    def adopt(self, weights: Path) -> None:
+        """Take a finished network as this run's own, as it is."""
+        from rnnha.training import processes
+
+        self.model, _ = load_checkpoint(weights)
+        if processes.is_writer():
+            with paths.atomic(self.run.folder.weights) as temporary:
+                shutil.copyfile(weights, temporary)
 
     def begin(self) -> None:
         """Give the untrained model the weights that training goes on from, where there are any."""

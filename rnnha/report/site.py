@@ -166,8 +166,8 @@ class _Site:
             if name in SETS:
                 short = f"{short}, {SETS[name].title}"
             part = Section(stem, short, title, _html(body, title))
-            shown = [stem, *(f"{name}-{other}" for other in BESIDE.get(kind, ()))]
-            part.above = self._figures(figures, shown, title)
+            stems = [stem, *(f"{name}-{other}" for other in BESIDE.get(kind, ()))]
+            part.above = self._figures(figures, stems, title)
             found.append(part)
         return found
 
