@@ -61,7 +61,7 @@ def write(sets: Sequence[Results], folder: Path) -> list[Path]:
         table.to_csv(temporary, index=False, float_format="%.2f", lineterminator="\n")
     with atomic(page) as temporary:
         ran = [results for results in sets if results.dataset in set(table["dataset"])]
-        text = markdown_page("All systems, set by set", _page(table), _notes(ran))
+        text = markdown_page("All systems, set by set", _page(table), _notes(ran, table))
         temporary.write_text(text, encoding="utf-8")
     return [csv, page]
 
@@ -96,7 +96,7 @@ def _head(dataset: str, spent: bool = False) -> str:
     return f"{label(metric)}, {SETS[dataset].place}{of_list(size)}"
 
 
-def _notes(sets: Sequence[Results]) -> list[str]:
+def _notes(sets: Sequence[Results], table: pd.DataFrame) -> list[str]:
     protocols = [f"{r.data_set.title} {photographs.shown(r.dataset).protocol}" for r in sets]
     found = [
         "percent, mean ± standard deviation over seeds; intervals, seeds and the paper's numbers "
@@ -105,13 +105,15 @@ def _notes(sets: Sequence[Results]) -> list[str]:
         "where nothing is trained by steps, of making the features of all test images, and the "
         "words that they are told in. FACT takes GoogLeNet's and BOW-CN's runs.",
     ]
+    timed = table.dropna(subset="minutes").set_index(["dataset", "method"]).index
     runs = [
         run
         for results in sets
         for row in rows_of(None, synthetic=True)
+        if (results.dataset, row.title) in timed
         for run in finished(results.source, results.dataset, row.slug).values()
     ]
-    if machines := sorted({r.environment()["hardware"] for r in runs if _seconds(r) is not None}):
+    if machines := sorted({run.environment()["hardware"] for run in runs}):
         found.append(f"Timed on {' and '.join(machines)}, other work beside it as it came.")
     if any("viewpoints_from" in run.config() for run in runs):
         found.append(
