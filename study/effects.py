@@ -226,7 +226,8 @@ NOTES = (
     "points of mAP, image to image, o2, three seeds, 95 % intervals over test vehicles.",
     f"An effect is the difference of a condition's two ends, where the paper's idea says that "
     f"attention helps more minus the other; its interval is one of {100 * CONFIDENCE:.1f} %, for "
-    f"{len(CONDITIONS)} conditions are asked. Within one side look-alikes are not scored apart.",
+    f"{len(CONDITIONS)} conditions are asked. Look-alikes are vehicles of one model and paint; "
+    "within one side their pictures from that side are ranked.",
 )
 
 

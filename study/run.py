@@ -5,6 +5,7 @@ its file in results/study is done: neither its pictures nor its runs are needed 
 """
 
 import os
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -12,10 +13,12 @@ from pathlib import Path
 import pandas as pd
 
 from rnnha import experiments, paths
+from rnnha.data.manifest import Benchmark
 from rnnha.paths import atomic
-from rnnha.runs.environment import environment
 from rnnha.runs.folder import RunFolder
 from rnnha.runs.run import Run, carry_out, prepared
+from rnnha.scoring import look_alikes
+from rnnha.scoring.protocols import by_name
 from study.conditions import LEVELS, ROWS, SEEDS, Level, benchmark, profile
 
 BUILD = paths.ROOT / "build"
@@ -40,8 +43,8 @@ def study(levels: list[Level], jobs: int, profile_name: str = "rendered") -> Non
             for slugs in (["stage0"], [*ROWS, UNTRAINED]):
                 asked = [(slug, seed) for slug in slugs for seed in SEEDS[: _seeds(slug)]]
                 tasks = [pool.submit(train, level, folder, *a, profile_name) for a in asked]
-                found = [task.result() for task in tasks]
-        keep(level, pd.concat(found, ignore_index=True))
+                tables, made_with = zip(*(task.result() for task in tasks), strict=True)
+        keep(level, pd.concat(tables, ignore_index=True), made_with)
 
 
 def _seeds(slug: str) -> int:
@@ -61,18 +64,32 @@ def rendered(name: str, jobs: int) -> Path:
     return dataset.render(name, BUILD / "render" / name, workers=jobs)
 
 
-def train(level: Level, folder: Path, slug: str, seed: int, profile_name: str) -> pd.DataFrame:
-    """Bring one run to its end; what its test vehicles scored, COLUMNS."""
+def train(
+    level: Level, folder: Path, slug: str, seed: int, profile_name: str
+) -> tuple[pd.DataFrame, str]:
+    """Bring one run to its end: what its test vehicles scored, COLUMNS, and by what it was made."""
     scale = profile(level, profile_name)
     whole = prepared(benchmark(level, folder), scale)
     run = carry_out(Run(experiments.row(slug), scale, whole, seed))
-    return scores(run)
+    made_with = run.environment()
+    by = f"commit {made_with['commit']}, {made_with['hardware']}"
+    return scores(run, whole, views_of(level)), by
 
 
-def scores(run: RunFolder) -> pd.DataFrame:
+def views_of(level: Level) -> tuple[str, ...]:
+    """The views that some level is scored within by this one's runs."""
+    return tuple(v for other in LEVELS.values() if other.trained == level.name for v in other.views)
+
+
+def scores(run: RunFolder, whole: Benchmark, views: Sequence[str] = ()) -> pd.DataFrame:
     """How many queries each test vehicle has, and their mean AP in percent, by protocol; image to
-    image, by o2."""
+    image, by o2. views: score look-alikes within them, too."""
     found = run.per_query()
+    if views:
+        vectors = run.embeddings()
+        embed = by_name(vectors["names"], vectors["o2"])
+        alike = [look_alikes.score(whole, embed=embed, view=view) for view in views]
+        found = pd.concat([found, *alike], ignore_index=True)
     found = found[found["protocol"].str.startswith("image-to-image") & (found["first_rank"] > 0)]
     found = found[~found["protocol"].str.contains("[", regex=False)]
     table = found.groupby(["protocol", "vehicle_id"])["ap"].agg(queries="size", mAP="mean")
@@ -80,10 +97,9 @@ def scores(run: RunFolder) -> pd.DataFrame:
     return table.assign(row=run.slug, seed=run.seed)[COLUMNS]
 
 
-def keep(level: Level, found: pd.DataFrame) -> None:
-    """Write a level's small result, and what it was made with at its head."""
-    made = environment()
-    head = f"# {level.rendered}, commit {made['commit']}, {made['hardware']}\n"
+def keep(level: Level, found: pd.DataFrame, made_with: Iterable[str]) -> None:
+    """Write a level's small result, and at its head the set and what its runs were made with."""
+    head = f"# {', '.join([level.rendered, *dict.fromkeys(made_with)])}\n"
     text = found.to_csv(index=False, float_format="%.3f", lineterminator="\n")
     with atomic(file_of(level)) as temporary:
         temporary.write_text(head + text, encoding="utf-8")

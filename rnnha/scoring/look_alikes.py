@@ -23,20 +23,22 @@ def score(
     *,
     embed: Embed | None = None,
     distance: Distance | None = None,
+    view: str | None = None,
     draws: Path | None | Callable[[], Path] = kept_draws,
 ) -> pd.DataFrame | None:
     """`protocols.score`, image to image, within groups of one model and paint (`known_labels`).
 
-    A query whose group is one vehicle in the gallery is not asked. Protocols carry SUFFIX; a
-    query's n_gallery is its group's. None where no query is asked: the set does not tell model and
-    paint, or has no look-alikes.
+    A query whose group is one vehicle in the gallery is not asked. Protocols carry SUFFIX, and the
+    view where one is given; a query's n_gallery is its group's. None where no query is asked: the
+    set does not tell model and paint, or has no look-alikes.
     """
     labels, folder = known_labels(benchmark), draws() if callable(draws) else draws
     sides = (
         (*place, *(side.join(labels, on="name") for side in (query, gallery)))
-        for *place, query, gallery in trials(benchmark, None, folder)
+        for *place, query, gallery in trials(benchmark, view, folder)
     )
-    return _within(["model", "paint"], SUFFIX, sides, benchmark, embed=embed, distance=distance)
+    suffix = SUFFIX + (f" ({view})" if view else "")
+    return _within(["model", "paint"], suffix, sides, benchmark, embed=embed, distance=distance)
 
 
 def of_one_type(benchmark: Benchmark, **how: Embed | Distance) -> pd.DataFrame | None:

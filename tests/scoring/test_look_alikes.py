@@ -1,5 +1,6 @@
 """The fine step alone, by plain loops and by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,24 @@ def test_veri_by_plain_loops():
         assert by_query.loc[row.name, "ap"] == pytest.approx(ap)
         assert by_query.loc[row.name, "first_rank"] == ranks[0]
         assert by_query.loc[row.name, "n_gallery"] == len(alike)
+
+
+def test_within_a_view_only_what_is_seen_from_there_is_ranked():
+    small, embed = veri(seed=4, vehicles=12)
+    own = rendered(small, lambda v: (f"m{v % 3}", "red"))
+    chance = np.random.default_rng(6)
+    sides = ["front", "front-left", "side", "rear"]
+    own.side_car["view"] = chance.choice(sides, len(own.side_car))
+    seen = set(own.side_car.loc[own.side_car["view"].str.startswith("front"), "image"])
+    found = look_alikes.score(own, embed=embed, view="front")
+    assert set(found["protocol"]) == {"image-to-image (look-alikes) (front)"}
+    # As if no other picture had been taken.
+    kept = small.manifest[names_of(small.manifest).isin(seen)].reset_index(drop=True)
+    alone = rendered(replace(small, manifest=kept), lambda v: (f"m{v % 3}", "red"))
+    expected = look_alikes.score(alone, embed=embed)
+    columns = ["query", "ap", "first_rank", "n_gallery"]
+    pd.testing.assert_frame_equal(found[columns], expected[columns])
+    assert 0 < len(found) < len(look_alikes.score(own, embed=embed))
 
 
 def test_who_knows_the_looks_alone_has_a_random_order():

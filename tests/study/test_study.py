@@ -9,6 +9,7 @@ import pytest
 from rnnha import paths
 from rnnha.data.archives import unpack
 from rnnha.data.sets import SETS
+from rnnha.runs.folder import locate
 from rnnha.scoring.intervals import interval
 from study import effects, run
 from study.conditions import CONDITIONS, LEVELS, ROWS, Level, benchmark, profile
@@ -93,7 +94,7 @@ def results(monkeypatch, tmp_path):
                     of = pd.DataFrame({"mAP": value.get(slug, 40 + 0 * noise)})
                     of["vehicle_id"] = range(vehicles)
                     rows.append(of.assign(row=slug, seed=seed, protocol=protocol, queries=2))
-        run.keep(LEVELS[level], pd.concat(rows)[run.COLUMNS])
+        run.keep(LEVELS[level], pd.concat(rows)[run.COLUMNS], ["commit 1a2b, a laptop"] * 9)
 
     return write
 
@@ -191,7 +192,7 @@ def test_table_and_picture_are_written_from_small_results(results, tmp_path):
     for name in LEVELS:
         results(name, 0)
     text = effects.write(tmp_path)[0].read_text()
-    assert "Made by: commit " in text and " (base, size-low, size-high, " in text
+    assert "Made by: commit 1a2b, a laptop (base, size-low, size-high, " in text
     assert "12 of 13 settings have been run; left: views-low." in text
 
 
@@ -201,14 +202,18 @@ def test_a_level_is_trained_once_and_kept_whole(monkeypatch, tmp_path):
     monkeypatch.setattr(run, "RESULTS", tmp_path / "study")
     monkeypatch.setattr(paths, "RESULTS", tmp_path / "results")
     folder = SETS["rendered-veri"].path.parent
-    found = run.train(LEVELS["base"], folder, "rnn-h", 0, "smoke")
-    run.keep(LEVELS["base"], found)
+    found, made_with = run.train(LEVELS["base"], folder, "rnn-h", 0, "smoke")
+    run.keep(LEVELS["base"], found, [made_with])
     kept = run.read(LEVELS["base"])
+    views = ("", " (front)", " (rear)")
     assert set(kept["protocol"]) == {
-        f"image-to-image{x}" for x in ("", " (front)", " (rear)", " (look-alikes)")
+        f"image-to-image{alike}{view}" for alike in ("", " (look-alikes)") for view in views
     }
     assert kept["vehicle_id"].nunique() == 40 and kept["mAP"].between(0, 100).all()
-    assert "commit" in run.file_of(LEVELS["base"]).read_text().splitlines()[0]
+    own = locate("study-base", "rnn-h", 0).environment()
+    head = run.file_of(LEVELS["base"]).read_text().splitlines()[0]
+    assert head == f"# study-base, commit {own['commit']}, {own['hardware']}"
+    assert run.views_of(LEVELS["size-low"]) == ()  # no level is scored within views by its runs
     scored = kept[kept["protocol"] == "image-to-image"].set_index("vehicle_id")
     per_query = pd.read_csv(paths.RESULTS / "runs/study-base/rnn-h/seed0/per_query.csv.gz")
     own = per_query[per_query["protocol"] == "image-to-image"]
