@@ -1,31 +1,30 @@
-"""Does bfloat16 change the results? The paper's ablation on rendered sets, in both precisions.
+"""Does bfloat16 change the results? Every trained row of the tables on rendered sets, in both.
 
-    make reproduce ROWS="fc-ha rnn-h rnn-ha"
-    make reproduce ROWS="fc-ha rnn-h rnn-ha" PRECISION=bfloat16 RNNHA_RESULTS=build/bfloat16
+    make reproduce PRECISION=bfloat16 RNNHA_RESULTS=build/bfloat16     (or some ROWS of it)
     PYTHONPATH=. python bench/precision.py [--datasets rendered-veri ...] [--write]
 
-Each seed has a stage 0 of its own in each precision. Shown are the mean and the standard deviation
-over seeds, which is what "the same" is measured by, and the difference of the means, paired by
-query, with its 95 % interval over test vehicles. `--write` keeps the table in results/bench. Ends
-with an error where runs are missing or took another precision: a processor that gains nothing
-by bfloat16 does not use it.
+In float32 they are those of results/reference. Each seed has a stage 0 of its own in each
+precision. Shown are the mean and the standard deviation over seeds, which is what "the same" is
+measured by, and the difference of the means, paired by query, with its 95 % interval over test
+vehicles. `--write` keeps the table in results/bench. Ends with an error where no row is finished
+or one took another precision: a processor that gains nothing by bfloat16 does not use it.
 """
 
 import argparse
-from pathlib import Path
 
 from machine import keep
 
 from rnnha.data.sets import with_table
-from rnnha.experiments import row
+from rnnha.experiments import Row, rows_of
+from rnnha.methods.base import of
 from rnnha.paths import RESULTS, ROOT
+from rnnha.runs.folder import finished
 from rnnha.runs.results import Results, configurations
 from rnnha.scoring.intervals import paired_difference
 from rnnha.tables import differences
 from rnnha.tables.pages import label
 
-ROWS = ("fc-ha", "rnn-h", "rnn-ha")
-SOURCES = {"float32": RESULTS / "runs", "bfloat16": ROOT / "build" / "bfloat16" / "runs"}
+SOURCES = {"float32": RESULTS / "reference", "bfloat16": ROOT / "build" / "bfloat16" / "runs"}
 COLUMNS = [
     "dataset",
     "test_size",
@@ -43,25 +42,36 @@ COLUMNS = [
 ]
 
 
-def expect(source: Path, dataset: str, precision: str) -> None:
-    """SystemExit unless there are runs of all ROWS, each in this precision."""
-    for slug in ROWS:
-        used = {c["precision"] for c in configurations(source, dataset, slug)}
-        if used != {precision}:
-            found = f"runs in {' and '.join(map(str, used))}" if used else "no finished run"
-            raise SystemExit(f"{source / dataset / slug}: expected {precision}, found {found}")
+def trained(dataset: str) -> list[Row]:
+    """The trained rows of the set's table that are finished in bfloat16; SystemExit where there is
+    none, or one of either source is not in its precision."""
+    found = with_table(dataset)
+    rows = [
+        row
+        for row in rows_of(found.poster.name, found.synthetic)
+        if row.slug != "untrained"
+        and of(row).has_weights
+        and finished(SOURCES["bfloat16"], dataset, row.slug)
+    ]
+    if not rows:
+        raise SystemExit(f"{SOURCES['bfloat16'] / dataset}: no finished run of a trained row")
+    for row in rows:
+        for precision, source in SOURCES.items():
+            used = {c["precision"] for c in configurations(source, dataset, row.slug)}
+            if used != {precision}:
+                found = f"runs in {' and '.join(map(str, used))}" if used else "no finished run"
+                raise SystemExit(f"{source / dataset / row.slug}: expected {precision}: {found}")
+    return rows
 
 
 def compare(dataset: str) -> list[dict]:
     """A row of COLUMNS for each method and metric, over the seeds that both have; percent."""
-    for precision, source in SOURCES.items():
-        expect(source, dataset, precision)
     full, half = (Results(source, dataset) for source in SOURCES.values())
     poster, rows = with_table(dataset).poster, []
     size = poster.largest
-    for slug in ROWS:
+    for row in trained(dataset):
         for metric in poster.metrics:
-            a, b = (r.by_seed(slug, poster.protocol, size, metric) for r in (half, full))
+            a, b = (r.by_seed(row.slug, poster.protocol, size, metric) for r in (half, full))
             seeds = a.columns.intersection(b.columns)
             a, b = a[seeds], b[seeds].reindex(a.index)
             vehicles = a.index.get_level_values("vehicle_id").to_numpy()
@@ -71,7 +81,7 @@ def compare(dataset: str) -> list[dict]:
                     "dataset": dataset,
                     "test_size": size,
                     "protocol": poster.protocol,
-                    "method": row(slug).title,
+                    "method": row.title,
                     "metric": metric,
                     "float32": b.mean(axis=None),
                     "sd_float32": differences.sd(b.mean()),

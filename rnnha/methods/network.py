@@ -141,8 +141,7 @@ class Network(Method, name="network"):
         run, phases = self.run, self.phases(self.run.row, self.run.scale)
         files = [run.folder.checkpoint(number) for number in range(len(phases))]
         where = device.default_device()
-        # Few images: the timing must fit where a batch goes through the network in parts.
-        timed = run.scale.image_size, min(8, phases[0].batch), where
+        timed = run.scale.image_size, phases[0], where
         self.precision = processes.from_writer(
             lambda: timing.choose_precision(
                 run.precision, self.model, *timed, checkpoint=files[0], key=run.key

@@ -7,12 +7,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from rnnha.training import state
+from rnnha.profiles import Phase
+from rnnha.training import processes, state
 from rnnha.training.device import autocast, to_device
 
 
 def choose_precision(
-    wanted: str, model: nn.Module, size: int, batch: int, device, checkpoint: Path, key: str
+    wanted: str, model: nn.Module, size: int, phase: Phase, device, checkpoint: Path, key: str
 ) -> str:
     """`wanted`, or "float32" where bfloat16 was wanted but a short timing shows no gain.
 
@@ -24,8 +25,16 @@ def choose_precision(
         return wanted
     if (started := state.read(checkpoint, key)) is not None:
         return started["precision"]
-    seconds = {p: seconds_per_step(model, size, batch, device, p) for p in ("float32", wanted)}
+    many = _together(phase)
+    seconds = {p: seconds_per_step(model, size, many, device, p) for p in ("float32", wanted)}
     return min(seconds, key=seconds.__getitem__)
+
+
+def _together(phase: Phase) -> int:
+    """How many images to time: as many as go through the network at once in `phase`, for with few
+    the gain cannot be seen. Where training recomputes its stages, at most 8: a timing does not."""
+    part = max(1, phase.batch // (phase.accumulate * processes.world_size()))
+    return min(8, part) if phase.checkpointing else part
 
 
 def seconds_per_step(

@@ -25,6 +25,7 @@ from rnnha.images.cache import Images
 from rnnha.methods.color_histogram import ColorHistogram
 from rnnha.methods.network import build, load_checkpoint
 from rnnha.paths import ROOT
+from rnnha.profiles import Phase
 from rnnha.runs import keys, status
 from rnnha.runs.plan import plan
 from rnnha.runs.run import run
@@ -348,13 +349,37 @@ def test_steps_made_ahead_keep_their_order_and_their_errors():
     assert list(loop._ahead(iter(()))) == []
 
 
+@pytest.mark.parametrize(
+    "phase, images",
+    [
+        (Phase(1, 32, "sgd", 0.1), 32),
+        (Phase(1, 128, "adam", 0.1, accumulate=4), 32),
+        (Phase(1, 128, "adam", 0.1, checkpointing=True), 8),
+    ],
+    ids=["a batch", "a part of a batch", "recomputed"],
+)
+def test_a_precision_is_chosen_with_as_many_images_as_train_at_once(
+    tmp_path, monkeypatch, phase, images
+):
+    """Eight images gain next to nothing where 32 gain two thirds."""
+    gains = {8: ("float32", 1.0), 32: ("bfloat16", 0.6)}
+
+    def seconds(model, size, batch, device, precision):
+        assert batch == images
+        return gains[batch][1] if precision == "bfloat16" else 0.9
+
+    monkeypatch.setattr(timing, "seconds_per_step", seconds)
+    arguments = ("bfloat16", None, 96, phase, torch.device("cpu"), tmp_path / "absent.pt", "k")
+    assert timing.choose_precision(*arguments) == gains[images][0]
+
+
 def test_a_resumed_stage_stays_with_the_precision_chosen_first(tmp_path, monkeypatch):
     checkpoint = tmp_path / "checkpoint0.pt"
     parts = dict.fromkeys(("model", "optimizer", "schedule", "history", "random"))
     torch.save(parts | {"key": "k", "precision": "bfloat16"}, checkpoint)
     timed = {"float32": 1.0, "bfloat16": 2.0}  # a timing now would choose float32
     monkeypatch.setattr(timing, "seconds_per_step", lambda *args: timed[args[-1]])
-    arguments = ("bfloat16", None, 64, 8, torch.device("cpu"))
+    arguments = ("bfloat16", None, 64, Phase(1, 32, "sgd", 0.1), torch.device("cpu"))
     assert timing.choose_precision(*arguments, checkpoint, "k") == "bfloat16"
     assert timing.choose_precision(*arguments, checkpoint, "other key") == "float32"
     assert timing.choose_precision(*arguments, tmp_path / "absent.pt", "k") == "float32"
