@@ -129,6 +129,15 @@ def test_the_widget_is_played_by_keyboard(lab, browser, keep, capsys, tmp_path):
     keep(page, "widget-played", full=False)
     with capsys.disabled():
         print(f"\nin JupyterLab a new map took {took} ms, another image {asked:.0f} ms")
+
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.locator(".lm-Menu-item").filter(has_text="Theme").first.click()
+    page.get_by_text("JupyterLab Dark", exact=True).click()
+    page.wait_for_selector("body[data-jp-theme-light=false]", state="attached")
+    light = "getComputedStyle(document.querySelector('.rnnha-explorer')).color"
+    page.wait_for_function(f"{light} === 'rgb(232, 235, 238)'")  # as in the page's dark style
+    page.wait_for_selector("#jupyterlab-splash", state="detached")  # shown while the theme changes
+    keep(page, "widget-dark", full=False)
     context.close()
 
 
