@@ -1,11 +1,15 @@
 """The conditions of docs/study.md: which set and network stand at the ends of each."""
 
-from dataclasses import dataclass, replace
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from rendering.recipes import recipe
+from rnnha import experiments
 from rnnha.data import veri
 from rnnha.data.manifest import Benchmark, check_side_car
-from rnnha.profiles import PROFILES, Profile
+from rnnha.profiles import PROFILES, Profile, settings
 from rnnha.scoring.protocols import VIEWS
 
 ROWS = ("rnn-h", "rnn-ha", "rnn-ha-unguided")
@@ -155,3 +159,23 @@ def profile(level: Level, name: str = "rendered") -> Profile:
     if not level.fine_map:
         return known
     return replace(known, vgg_m=replace(known.vgg_m, backbone=f"{known.vgg_m.backbone}-fine"))
+
+
+def key(level: Level, name: str = "rendered") -> str:
+    """What is set at a level, as a short SHA-256: its set, its network and how that is trained.
+
+    Of the set it is the recipe, so that the key can be compared where no picture is.
+    """
+    drawn, scales = recipe(level.rendered), {}
+    for slug in ROWS:
+        scale = profile(level, name).scale(experiments.row(slug))
+        stages = [[settings(phase) for phase in phases] for phases in (scale.stage0, scale.stage1)]
+        scales[slug] = scale.image_size, scale.backbone, scale.state_width, stages
+    kept = {
+        "set": (drawn.number, drawn.train, drawn.test, drawn.other_paint, asdict(drawn.marks)),
+        "models": [model.name for model in drawn.models],
+        "train_vehicles": level.train_vehicles,
+        "rows": scales,
+        "seeds": SEEDS,
+    }
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]

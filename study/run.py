@@ -19,7 +19,7 @@ from rnnha.runs.folder import RunFolder
 from rnnha.runs.run import Run, carry_out, prepared
 from rnnha.scoring import look_alikes
 from rnnha.scoring.protocols import by_name
-from study.conditions import LEVELS, ROWS, SEEDS, Level, benchmark, profile
+from study.conditions import LEVELS, ROWS, SEEDS, Level, benchmark, key, profile
 
 BUILD = paths.ROOT / "build"
 RESULTS = paths.ROOT / "results" / "study"
@@ -35,7 +35,7 @@ def study(levels: list[Level], jobs: int, profile_name: str = "rendered") -> Non
     """Bring these levels to their files, one after another; jobs: processes side by side. A level
     of views is read off the base's runs."""
     for level in dict.fromkeys(LEVELS[level.trained] for level in levels):
-        if file_of(level).is_file():
+        if read(level) is not None:
             continue
         folder = rendered(level.rendered, jobs)
         print(f"{level.name}: training", flush=True)
@@ -98,24 +98,40 @@ def scores(run: RunFolder, whole: Benchmark, views: Sequence[str] = ()) -> pd.Da
 
 
 def keep(level: Level, found: pd.DataFrame, made_with: Iterable[str]) -> None:
-    """Write a level's small result, and at its head the set and what its runs were made with."""
-    head = f"# {', '.join([level.rendered, *dict.fromkeys(made_with)])}\n"
+    """Write a level's small result; at its head the set, what was set, and what made the runs."""
+    head = ", ".join([level.rendered, f"settings {key(level)}", *dict.fromkeys(made_with)])
     text = found.to_csv(index=False, float_format="%.3f", lineterminator="\n")
     with atomic(file_of(level)) as temporary:
-        temporary.write_text(head + text, encoding="utf-8")
+        temporary.write_text(f"# {head}\n{text}", encoding="utf-8")
 
 
 def made(level: Level) -> str:
-    """Commit and hardware of a level's small result, from its first line."""
-    with file_of(LEVELS[level.trained]).open(encoding="utf-8") as file:
-        return file.readline().partition(", ")[2].strip()
+    """Commit and hardware of a level's small result, from its first line.
+
+    Raises ValueError where something else was set than now.
+    """
+    level = LEVELS[level.trained]
+    file = file_of(level)
+    with file.open(encoding="utf-8") as opened:
+        head = opened.readline().removeprefix("# ").strip()
+    _, _, rest = head.partition(", ")
+    then, _, by = rest.partition(", ")
+    if then != f"settings {key(level)}":
+        raise ValueError(
+            f"{file}: found {then or head!r}, expected settings {key(level)}: what is rendered or "
+            "trained at this level was changed; take the file away to have it made anew"
+        )
+    return by
 
 
 def read(level: Level) -> pd.DataFrame | None:
     """A level's small result, COLUMNS; None where it is not there. A level of views has the
-    base's."""
+    base's. Raises ValueError as `made` does."""
     file = file_of(LEVELS[level.trained])
-    return pd.read_csv(file, comment="#") if file.is_file() else None
+    if not file.is_file():
+        return None
+    made(level)
+    return pd.read_csv(file, comment="#")
 
 
 def results_folder() -> None:

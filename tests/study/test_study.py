@@ -1,6 +1,6 @@
 """The study: one condition at a time, and effects that can be worked out by hand."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -9,9 +9,10 @@ import pytest
 from rnnha import paths
 from rnnha.data.archives import unpack
 from rnnha.data.sets import SETS
+from rnnha.profiles import PROFILES
 from rnnha.runs.folder import locate
 from rnnha.scoring.intervals import interval
-from study import effects, run
+from study import conditions, effects, run
 from study.conditions import CONDITIONS, LEVELS, ROWS, Level, benchmark, profile
 
 ENDS = [(c, end) for c in CONDITIONS for end in {c.low, c.high} - {"base"}]
@@ -196,6 +197,33 @@ def test_table_and_picture_are_written_from_small_results(results, tmp_path):
     assert "12 of 13 settings have been run; left: views-low." in text
 
 
+def test_a_result_of_other_settings_is_named_and_not_used(results, monkeypatch, tmp_path):
+    results("base", 1)
+    results("size-low", 2)
+    file, longer = run.file_of(LEVELS["size-low"]), dict(PROFILES)
+    text = file.read_text()
+    file.write_text(text.replace("settings ", "settings f", 1))
+    with pytest.raises(ValueError, match=r"size-low\.csv: found 'settings f\w+', expected"):
+        run.study([LEVELS["size-low"]], 1)
+    with pytest.raises(ValueError, match=r"size-low\.csv: .* take the file away"):
+        effects.write(tmp_path)
+    file.write_text(text)
+    assert effects.write(tmp_path)
+    # One epoch more, and nothing that is kept is of these settings.
+    rendered = PROFILES["rendered"]
+    epochs = tuple(replace(phase, epochs=phase.epochs + 1) for phase in rendered.vgg_m.stage1)
+    longer["rendered"] = replace(rendered, vgg_m=replace(rendered.vgg_m, stage1=epochs))
+    monkeypatch.setattr(conditions, "PROFILES", longer)
+    with pytest.raises(ValueError, match=r"base\.csv: "):
+        effects.write(tmp_path)
+
+
+def test_every_level_has_settings_of_its_own():
+    keys = {conditions.key(level) for level in LEVELS.values() if not level.views}
+    assert len(keys) == len(LEVELS) - 1
+    assert conditions.key(LEVELS["views-low"]) == conditions.key(LEVELS["base"])
+
+
 def test_a_level_is_trained_once_and_kept_whole(monkeypatch, tmp_path):
     """On a few vehicles of the shipped set, in the smoke profile, without rendering anything."""
     unpack(SETS["rendered-veri"])
@@ -212,7 +240,8 @@ def test_a_level_is_trained_once_and_kept_whole(monkeypatch, tmp_path):
     assert kept["vehicle_id"].nunique() == 40 and kept["mAP"].between(0, 100).all()
     own = locate("study-base", "rnn-h", 0).environment()
     head = run.file_of(LEVELS["base"]).read_text().splitlines()[0]
-    assert head == f"# study-base, commit {own['commit']}, {own['hardware']}"
+    assert head.startswith("# study-base, settings ")
+    assert head.endswith(f", commit {own['commit']}, {own['hardware']}")
     assert run.views_of(LEVELS["size-low"]) == ()  # no level is scored within views by its runs
     scored = kept[kept["protocol"] == "image-to-image"].set_index("vehicle_id")
     per_query = pd.read_csv(paths.RESULTS / "runs/study-base/rnn-h/seed0/per_query.csv.gz")
