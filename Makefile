@@ -162,7 +162,7 @@ bench: $(READY) ## speed: start-up, scoring beside its peers, sets of real size,
 	@PYTHONPATH=. "$(PYTHON)" bench/training.py $(KEEP)
 	@PYTHONPATH=. "$(PYTHON)" bench/explorer.py $(KEEP)
 
-# A quarter of an hour, and not part of the tests.
+# Twenty-odd minutes, and not part of the tests.
 faults: data ## bad input, kills, full disks and races, in numbers (WRITE=1: docs/reliability.md)
 	@PYTHONPATH=. "$(PYTHON)" bench/faults.py $(KEEP)
 

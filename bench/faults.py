@@ -2,7 +2,7 @@
 
     PYTHONPATH=. python bench/faults.py [--kills 20] [--seed 0] [--write]
 
-Longer than the tests (about a quarter of an hour on two cores), and not part of them. Every case is
+Longer than the tests (twenty-odd minutes on two cores), and not part of them. Every case is
 a command of its own in a folder of its own. A bad input passes when the command ends by itself with
 exit code 1 and one error that names the file: no traceback, no signal, no hang. Kills pass when the
 chain, started again after each, ends with the same bytes as one that was never killed.
@@ -267,10 +267,10 @@ of each, and real kills.
 
 - **Bad input** ends as it should when the command ends by itself, with exit code 1 and one error
   that names the file: no traceback, no signal, no hang within two minutes, nothing half-written.
-- **Kills**: the smoke chain by `make reproduce`, killed {kills} times with all that it had
-  started and started again each time, and once interrupted as Ctrl-C does. It ends as it should
-  when all per-query scores, metrics and weights have the same bytes as those of a chain that was
-  never killed.
+- **Kills**, two cases: the smoke chain by `make reproduce`, killed {kills} times with all that it
+  had started and started again each time, and once interrupted as Ctrl-C does. It ends as it
+  should when all per-query scores, metrics and weights have the same bytes as those of a chain
+  that was never killed.
 - **Races**: two processes train one row at once; both end well, with the usual bytes.
 - **Full disks**: a small disk under the results, or under the data with their cache of decoded
   images. The run ends with one error that says so, and with room again the same command ends as

@@ -6,6 +6,7 @@ Only `render` and `render_one` need mitsuba (the optional extra "render").
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import lru_cache
+from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -135,7 +136,15 @@ def _render_vehicle(name: str, out: Path, vehicle_id: int, shots: list[int]) -> 
 
 
 def renderers(workers: int) -> ProcessPoolExecutor:
-    """Processes that render; mitsuba must not be forked after its threads have started."""
+    """Processes that render; mitsuba must not be forked after its threads have started.
+
+    Raises RuntimeError where mitsuba is not installed.
+    """
+    if find_spec("mitsuba") is None:
+        raise RuntimeError(
+            "mitsuba is not installed; in the project's folder: "
+            ".venv/bin/python -m pip install --no-build-isolation -e '.[render]'"
+        )
     return ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start_worker)
 
 

@@ -269,7 +269,7 @@ def _page(levels: pd.DataFrame, conditions: pd.DataFrame) -> dict[str, pd.DataFr
                 "says": conditions["says"],
             }
         )
-        pages = {"Every condition": effects} | pages
+        pages = {"The conditions": effects} | pages
     return pages
 
 

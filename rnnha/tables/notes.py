@@ -1,11 +1,15 @@
 """What stands below a table: where its numbers come from, and what they were trained with."""
 
+from collections.abc import Iterable
+
 from rnnha.data import sets
 from rnnha.data.sets import DataSet, Poster
 from rnnha.experiments import rows_of
 from rnnha.profiles import Profile, profile
 from rnnha.runs.folder import finished
 from rnnha.runs.results import Results, configurations, cross_rows, table_rows
+
+EVEN = 0.01  # how far from 1 the mass of an even map may be, in times a uniform one's
 
 
 def notes(results: Results) -> tuple[str, ...]:
@@ -17,13 +21,14 @@ def notes(results: Results) -> tuple[str, ...]:
             alike.setdefault(r.note, []).append(r.title)
     found += [f"{'; '.join(titles)}: {note}." for note, titles in alike.items()]
     found += told_viewpoints(configurations(results.source, results.dataset, "vami"))
+    found += _even_attention(results)
     if cross_rows(results.source, results.dataset):
         found.append(
             "trained on another data set: the weights of that row's runs there, which embed the "
             "images of this set without being adapted to it; exploratory. The seeds are those of "
             "the training."
         )
-    return tuple(found)
+    return (*found, *made_by(results, [(slug, title) for slug, title, _ in results.rows]))
 
 
 def told_viewpoints(configs: list[dict]) -> list[str]:
@@ -36,6 +41,37 @@ def told_viewpoints(configs: list[dict]) -> list[str]:
     ]
 
 
+def made_by(results: Results, rows: Iterable[tuple[str, str]]) -> list[str]:
+    """A note for each commit: which runs it made of these rows, pairs of slug and title."""
+    commits: dict[str, list[str]] = {}
+    for slug, title in rows:
+        own: dict[str, list[str]] = {}
+        for seed, run in finished(results.source, results.dataset, slug).items():
+            if commit := run.environment().get("commit"):
+                own.setdefault(commit, []).append(str(seed))
+        for commit, seeds in own.items():
+            some = f" (seed{'s' * (len(seeds) > 1)} {', '.join(seeds)})" if len(own) > 1 else ""
+            commits.setdefault(commit, []).append(title + some)
+    return [f"By commit {commit}: {'; '.join(titles)}." for commit, titles in commits.items()]
+
+
+def _even_attention(results: Results) -> list[str]:
+    """A note where a trained row's attention came out even: it is read as attention otherwise."""
+    even = []
+    for slug, title, _ in results.rows:
+        for seed, run in finished(results.source, results.dataset, slug).items():
+            scores = run.attention()
+            if scores is None:
+                continue
+            scores = scores[(scores["map"] == "attention") & (scores["metric"] == "mass_ratio")]
+            ratios = scores["value"]
+            if len(ratios) and (ratios - 1).abs().max() < EVEN:
+                even.append(f"{title} (seed {seed})")
+    told = "its attention came out even: a uniform map has the same mass on cues and vehicle, and "
+    told += "the row stands for one without attention"
+    return [f"{', '.join(even)}: {told}."] if even else []
+
+
 def _origin(data_set: DataSet) -> list[str]:
     found = [
         "paper: as printed on the poster, measured on the real "
@@ -43,7 +79,8 @@ def _origin(data_set: DataSet) -> list[str]:
         f"ours: {data_set.poster.protocol}, embedding o2; mean ± standard deviation over seeds "
         "[95 % interval over test vehicles, by bootstrap]; percent.",
         "among look-alikes: each query against the gallery's images of its own model and paint, "
-        "the fine step by itself; the oracle that knows model and paint has a random order there.",
+        "the fine step by itself; vehicles that are alone there are not asked, and the oracle that "
+        "knows model and paint has a random order.",
         "An empty cell has not been run.",
     ]
     if data_set.synthetic:

@@ -1,4 +1,4 @@
-"""The table of the photographs: the one comparison on real pictures that anybody can repeat.
+"""The table of the photographs: a comparison on real pictures that needs nobody's leave.
 
 The paper has no numbers for this set, so the table has ours alone.
 """
@@ -15,7 +15,7 @@ from rnnha.runs.folder import finished
 from rnnha.runs.results import Results, configurations
 from rnnha.tables import differences
 from rnnha.tables.differences import Difference
-from rnnha.tables.notes import told_viewpoints
+from rnnha.tables.notes import made_by, told_viewpoints
 from rnnha.tables.pages import HEADINGS, label, markdown_page, number
 
 DATASET, PROTOCOL, SIZE = "photographs", "cross-camera", "test"
@@ -128,4 +128,4 @@ def _notes(results: Results) -> list[str]:
             f"Trained on {learned['train_images']:,} images of {learned['train_vehicles']:,} "
             f"vehicles, profile {learned['profile']}, from random weights."
         )
-    return told + told_viewpoints(configs)
+    return told + told_viewpoints(configs) + made_by(results, [(r.slug, r.title) for r in rows])

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from rendering import archive, dataset, labels, plan
+from rendering.__main__ import main
 from rnnha.data import archives
 from rnnha.data.manifest import SIDE_CAR_COLUMNS
 from rnnha.data.sets import SETS
@@ -26,6 +27,14 @@ def test_using_the_sets_needs_no_renderer():
         "dataset.plan('rendered-veri'); assert not {'mitsuba', 'drjit'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_without_the_renderer_one_error_says_how_to_get_it(monkeypatch, capsys, tmp_path):
+    monkeypatch.setitem(sys.modules, "mitsuba", None)  # as if it were not installed
+    assert main([VERI, "--out", str(tmp_path / "out"), "--limit", "4"]) == 1
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("rendering: mitsuba is not installed") and "'.[render]'" in error
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_unknown_set_is_named():

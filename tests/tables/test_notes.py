@@ -70,3 +70,30 @@ def test_rows_of_one_note_share_a_line(tmp_path):
         trained(tmp_path, "rendered-veri", slug, "rendered")
     found = [n for n in notes(Results(tmp_path, "rendered-veri")) if "our reading" in n]
     assert found == ["LOMO; BOW-CN: our reading; see docs/systems.md."]
+
+
+def test_an_even_attention_is_told_and_another_is_not(tmp_path):
+    for slug, ratios in (("rnn-ha", (1.6, 1.5)), ("fc-ha", (0.9999, 1.0))):
+        trained(tmp_path, "rendered-veri", slug, "rendered")
+        lines = [
+            f"attention,{where},all,mass_ratio,{ratio}"
+            for where, ratio in zip(("cues", "vehicle"), ratios, strict=True)
+        ]
+        lines += ["gradcam,cues,all,mass_ratio,1.3", "attention,cues,all,auc,0.5"]
+        file = tmp_path / "rendered-veri" / slug / "seed0" / "attention.csv"
+        file.write_text("\n".join(["map,reference,test_size,metric,value", *lines]) + "\n")
+    (told,) = (n for n in notes(Results(tmp_path, "rendered-veri")) if "came out even" in n)
+    assert told.startswith("FC-HA (w/o RNN) (seed 0): ") and "RNN-HA" not in told
+
+
+def test_the_commits_are_told_row_by_row_and_seed_by_seed_where_they_differ(tmp_path):
+    made = [("lomo", 0, "aaa"), ("rnn-ha", 0, "aaa"), ("rnn-h", 0, "bbb")]
+    made += [("rnn-ha", 1, "bbb"), ("rnn-ha", 2, "bbb")]
+    for slug, seed, commit in made:
+        trained(tmp_path, "rendered-veri", slug, "rendered", seed=seed)
+        file = tmp_path / "rendered-veri" / slug / f"seed{seed}" / "env.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"commit": commit}))
+    assert notes(Results(tmp_path, "rendered-veri"))[-2:] == (
+        "By commit aaa: LOMO; RNN-HA (seed 0).",
+        "By commit bbb: RNN-H w/o attention; RNN-HA (seeds 1, 2).",
+    )
