@@ -64,7 +64,7 @@ def good_set(folder: Path, name: str = "my.csv", suffix: str = "png") -> Path:
     return folder / name
 
 
-def _run(folder: Path, manifest: Path) -> list:
+def _run(manifest: Path) -> list:
     return ["run", "rnn-ha", "--dataset", manifest, "--profile", "smoke"]
 
 
@@ -95,7 +95,7 @@ def _pictures() -> Iterator[Case]:
                 return ["compare", folder / f"2_0.{suffix}", file]
             if command == "rank":
                 return ["rank", file, folder]
-            return ["check", manifest] if command == "check" else _run(folder, manifest)
+            return ["check", manifest] if command == "check" else _run(manifest)
 
         for command in ("check", "run", "compare", "rank"):
             yield Case(
@@ -190,7 +190,7 @@ def _manifests() -> Iterator[Case]:
         yield Case(
             "names of sets",
             name,
-            lambda folder, n=name: _run(folder, good_set(folder, n).with_name(n)),
+            lambda folder, n=name: _run(good_set(folder, n).with_name(n)),
             name.removesuffix(".csv"),
         )
 

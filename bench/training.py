@@ -47,7 +47,7 @@ from rnnha.images.batches import MEAN, STD, batches, normalise
 from rnnha.images.cache import Images
 from rnnha.methods.network import build
 from rnnha.profiles import profile
-from rnnha.training import loop, timing
+from rnnha.training import loop, losses, timing
 
 AUTHORS, OURS = "authors' way", "rnnha"
 # As the Makefile sets them for every training.
@@ -126,8 +126,7 @@ def our_step(row: Row, size: int, batch: int, compiled: bool = False) -> tuple[T
     phase = (scale.stage0 if row in STAGES0 else scale.stage1)[0]
     phase = replace(phase, batch=batch, lr=1e-6)
     model = build(row, scale, MODELS, VEHICLES)
-    # Two images will do to choose: bfloat16 without instructions for it takes ten times as long.
-    probe = size, 2, CPU, Path("no checkpoint"), ""
+    probe = size, phase, CPU, Path("no checkpoint"), ""
     precision = timing.choose_precision("bfloat16", model, *probe)
     model.to(memory_format=torch.channels_last).train()
     optimizer = loop.make_optimizer(model, phase)
@@ -137,7 +136,8 @@ def our_step(row: Row, size: int, batch: int, compiled: bool = False) -> tuple[T
     part = 1.0, torch.randint(256, (batch, 3, size, size), dtype=torch.uint8), torch.arange(batch)
 
     def turn() -> int:
-        loop._epoch(model, iter([[part]]), coarse, fine, optimizer, schedule, CPU, precision)
+        labels, settings = (coarse, fine), (optimizer, schedule, CPU, precision, phase.clip)
+        loop._epoch(model, iter([[part]]), labels, losses.both_heads, *settings)
         return batch
 
     return turn, precision

@@ -23,14 +23,14 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--tables", action="store_true", help="only write table and figure anew")
     options = parser.parse_args(arguments)
-    from study import effects, run
+    from study import page, run
 
     results = paths.ROOT / "results"
     try:
         if not options.tables:
             run.results_folder()
             run.study([LEVELS[name] for name in options.levels], options.jobs)
-        written = effects.write(results)
+        written = page.write(results)
     except KeyboardInterrupt:
         print("study: interrupted; the same command goes on where it was", file=sys.stderr)
         return 130

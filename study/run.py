@@ -39,11 +39,13 @@ def study(levels: list[Level], jobs: int, profile_name: str = "rendered") -> Non
             continue
         folder = rendered(level.rendered, jobs)
         print(f"{level.name}: training", flush=True)
+        made_with: list[str] = []
         with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_one_thread) as pool:
             for slugs in (["stage0"], [*ROWS, UNTRAINED]):
                 asked = [(slug, seed) for slug in slugs for seed in SEEDS[: _seeds(slug)]]
                 tasks = [pool.submit(train, level, folder, *a, profile_name) for a in asked]
-                tables, made_with = zip(*(task.result() for task in tasks), strict=True)
+                tables, by = zip(*(task.result() for task in tasks), strict=True)
+                made_with += by
         keep(level, pd.concat(tables, ignore_index=True), made_with)
 
 

@@ -25,3 +25,8 @@ class MixedDiffCCL(FromScratch, name="mixed-diff-ccl"):
         from rnnha.models.compared import MixedDiff
 
         return MixedDiff(backbone(row, scale), scale.image_size, scale.state_width, coarse_classes)
+
+    def begin(self) -> None:
+        """Both branches begin from the same weights, ImageNet's where the profile has them."""
+        super().begin()
+        self.model.upper.load_state_dict(self.model.backbone.upper.state_dict())

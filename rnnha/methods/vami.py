@@ -39,6 +39,7 @@ class VAMI(FromScratch, name="vami"):
     def settings(cls, run: "Run") -> dict:
         """With the viewpoints, which another label file may give otherwise, or with what tells
         them; so DataError, where a file is wrong, comes before anything is trained."""
+        viewpoints.colours_of(with_coarse_label(run.benchmark.train))
         if not viewpoints.labelled(run.benchmark):
             return super().settings(run) | told_viewpoints.describe(run)
         view = viewpoints.viewpoints_of(run.benchmark, with_coarse_label(run.benchmark.train))

@@ -36,6 +36,7 @@ def expect_trainable(wanted: "Run") -> Matches:
         from rnnha.methods.finetuned import expect_fitting
 
         expect_fitting(wanted.start, wanted.row, wanted.scale, wanted.profile.name)
+    _expect_whole_batches(wanted)
     benchmark, lacking = wanted.benchmark, []
     if benchmark.protocol != "vehicleid" and (benchmark.query.empty or benchmark.gallery.empty):
         lacking.append("images with split query and gallery, to be scored on")
@@ -51,6 +52,28 @@ def expect_trainable(wanted: "Run") -> Matches:
     if lacking:
         raise DataError(f"{benchmark.root}: {wanted.row.title} needs {'; and '.join(lacking)}")
     return expect_matches(benchmark)
+
+
+def _expect_whole_batches(wanted: "Run") -> None:
+    """A loss that compares the images of a batch with one another needs them in one process;
+    raises ValueError where they would be divided, and DataError without two vehicles."""
+    from rnnha.methods.network import with_coarse_label
+    from rnnha.training import processes
+
+    phases = wanted.method.phases(wanted.row, wanted.scale)
+    if all(phase.per_vehicle == 1 for phase in phases):
+        return
+    if processes.world_size() > 1 or any(phase.accumulate > 1 for phase in phases):
+        raise ValueError(
+            f"{wanted.row.title} compares the images of a batch with one another, so its batches "
+            "cannot be divided; run it in one process (without torchrun)"
+        )
+    found = with_coarse_label(wanted.benchmark.train)["vehicle_id"].nunique()
+    if found < 2:
+        raise DataError(
+            f"{wanted.benchmark.root}: {wanted.row.title} compares vehicles; expected two or more "
+            f"to train on, found {found}"
+        )
 
 
 def _learns_from_few(wanted: "Run", known: int) -> bool:

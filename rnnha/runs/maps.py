@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rnnha import experiments, methods, profiles
-from rnnha.data.manifest import Benchmark, names_of
+from rnnha.data.manifest import HELD_OUT, Benchmark, names_of
 from rnnha.data.sets import load
 from rnnha.data.subset import test_images
 from rnnha.experiments import ABLATION
@@ -61,10 +61,10 @@ def measurable(
     seeds: Sequence[int] | None = None,
 ) -> list[RunFolder]:
     """One's own finished runs whose maps can be measured: of the ablation's trained rows, on
-    rendered sets; None: all. Raises KeyError for unknown rows, and ValueError for other ones, and
-    where there is no such run."""
+    rendered sets; None: all. Not of held-out vehicles, whose images have no masks. Raises KeyError
+    for unknown rows, and ValueError for other ones, and where there is no such run."""
     wanted = [experiments.row(slug) for slug in rows] if rows else ABLATION
-    slugs = [r.slug for r in ABLATION if methods.of(r).has_weights]
+    slugs = [r.slug for r in ABLATION if methods.of(r).has_weights and r.method != "untrained"]
     if rows and (other := [r.slug for r in wanted if r.slug not in slugs]):
         known = ", ".join(slugs)
         raise ValueError(f"{', '.join(other)}: maps are measured of {known} alone")
@@ -73,6 +73,7 @@ def measurable(
         run
         for run in folder.every(folder.own())
         if run.slug in slugs
+        and not run.dataset.endswith(HELD_OUT)
         and (run.dataset in datasets if datasets else run.config().get("synthetic"))
         and (seeds is None or run.seed in seeds)
     ]

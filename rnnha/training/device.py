@@ -17,5 +17,5 @@ def to_device(device: torch.device, images: Tensor) -> Tensor:
 
 
 def default_device() -> torch.device:
-    """The first GPU that this process may see, else the processor."""
+    """This process's GPU (of its local rank under torchrun, else the first), else the processor."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,9 @@ def train(
     Raises TrainingError where the loss is not finite, ValueError where a batch is too small for
     the processes and the phase's `accumulate`.
     """
+    # Few vehicles fill a batch of several images each only when it is smaller.
+    if phase.per_vehicle > 1:
+        phase = replace(phase, batch=min(phase.batch, phase.per_vehicle * len(fine.unique())))
     size = min(phase.batch, len(images))
     if size < processes.world_size() * phase.accumulate:
         raise ValueError(

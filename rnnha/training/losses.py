@@ -145,7 +145,8 @@ def vami(output, packed: Tensor, fine: Tensor) -> dict[str, Tensor]:
     # Only what the batch shows of the vehicle is compared: what is absent is absent on both sides.
     fake, counted = output.generated.float() * there[..., None], there.any(dim=1)
     losses = []
-    # The reversal turns against the generator alone: real features are detached.
+    # The reversal turns against what generates alone (the generator, and the map it is fed from):
+    # real features are detached.
     for features, truth in ((real, 1.0), (fake, 0.0)):
         source, _ = output.discriminate(network.reverse_gradient(features))
         _, vehicle = output.discriminate(features)  # here both sides want the same

@@ -12,7 +12,7 @@ PARTS = {"key", "precision", "model", "optimizer", "schedule", "history", "rando
 
 
 def save(checkpoint: Path, key: str, model, optimizer, schedule, history, precision) -> None:
-    """Keep all that a training needs to go on, by rename; PARTS."""
+    """Keep all that a training needs to go on, by rename: PARTS, and on a GPU its chance."""
     state = {
         "key": key,
         "precision": precision,
@@ -22,6 +22,8 @@ def save(checkpoint: Path, key: str, model, optimizer, schedule, history, precis
         "history": history,
         "random": torch.get_rng_state(),
     }
+    if torch.cuda.is_available():
+        state["random_cuda"] = torch.cuda.get_rng_state()  # what drops out there is drawn there
     with atomic(checkpoint) as temporary:
         torch.save(state, temporary)
 
@@ -35,6 +37,8 @@ def resume(checkpoint: Path, key: str, model, optimizer, schedule) -> list[dict]
     optimizer.load_state_dict(state["optimizer"])
     schedule.load_state_dict(state["schedule"])
     torch.set_rng_state(state["random"])
+    if torch.cuda.is_available() and "random_cuda" in state:
+        torch.cuda.set_rng_state(state["random_cuda"])
     return state["history"]
 
 

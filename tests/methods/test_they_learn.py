@@ -9,7 +9,10 @@ import torch
 from coloured_set import PHASE, coloured, hits, run_of, shuffled, untrained
 from rnnha import methods, paths
 from rnnha.data import outside
-from rnnha.methods.network import load_checkpoint
+from rnnha.methods.mixed_diff_ccl import MixedDiffCCL
+from rnnha.methods.network import Network, load_checkpoint
+from rnnha.models.backbones import BACKBONES
+from rnnha.models.compared import MixedDiff
 from rnnha.runs.cross import score_checkpoint
 from rnnha.training.embedding import embed
 
@@ -62,6 +65,21 @@ def test_it_learns_what_it_is_for(slug, label, benchmark):
     after = hits(method, benchmark.gallery, label)
     assert after > before + GAIN[label], (before, after)
     assert history[-1]["loss"] < history[0]["loss"]
+
+
+def test_both_branches_of_mixed_diff_begin_from_the_weights_that_are_given(monkeypatch):
+    """ImageNet's, in the paper's profile: they come into the backbone, after it was copied."""
+    method = object.__new__(MixedDiffCCL)
+    method.model = MixedDiff(BACKBONES["tiny-vgg-m"](), 64, 16, 2)
+
+    def begin(self):
+        for value in self.model.backbone.state_dict().values():
+            value.fill_(2)
+
+    monkeypatch.setattr(Network, "begin", begin)
+    method.begin()
+    upper = method.model.upper.state_dict()
+    assert upper and all(bool((value == 2).all()) for value in upper.values())
 
 
 @pytest.mark.parametrize("slug", ROWS)

@@ -148,6 +148,68 @@ def test_the_adversaries_pull_against_each_other(model, images):
         model.load_state_dict(kept)
 
 
+def test_in_the_loss_what_generates_is_turned_against_the_discriminator(model, images, monkeypatch):
+    """Without the reversal the gradient of the generator, and of what it is fed from, has half of
+    that of the error of "real or not", with it -STRENGTH times as much. The discriminator's is the
+    same."""
+    model.eval()
+    packed = pack(COARSE, COLOUR, VIEW)
+
+    def gradients(loss):
+        model.zero_grad()
+        loss.backward()
+        return {k: torch.zeros_like(p) if p.grad is None else p.grad.clone()
+                for k, p in model.named_parameters()}  # fmt: skip
+
+    turned = gradients(losses.vami(model(images), packed, FINE)["loss"])
+    output = model(images)
+    real, there = vami.real_views(output.single.detach(), FINE, VIEW)
+    errors = []
+    for features, truth in ((real, 1), (output.generated * there[..., None], 0)):
+        logits = model.discriminate(features)[0]
+        each = -(F.logsigmoid(logits) if truth else F.logsigmoid(-logits))
+        errors.append(each[there.any(1)].mean())
+    error = gradients(sum(errors))
+    monkeypatch.setattr(vami, "reverse_gradient", lambda features: features)
+    straight = gradients(losses.vami(model(images), packed, FINE)["loss"])
+    for name, gradient in turned.items():
+        share = 0 if name.startswith("discriminator") else (1 + vami.STRENGTH) / 2
+        torch.testing.assert_close(
+            straight[name] - gradient, share * error[name], atol=1e-6, rtol=1e-3
+        )
+    assert any(error[name].any() for name in error if name.startswith("generator"))
+
+
+def test_the_adversarys_truth_is_one_for_real_features_and_zero_for_generated_ones():
+    """All else at its chance, the discriminator says 2 of real features and -1 of generated."""
+    zeros = {"coarse": CLASSES, "fine": VEHICLES, "colour": COLOURS, "view": V}
+    output = SimpleNamespace(
+        **{name: torch.zeros(2, width) for name, width in zeros.items()},
+        single=torch.ones(2, 2),
+        generated=torch.zeros(2, V, 2),
+        o2=torch.tensor([[1.0, 0.0], [1.0, 0.0]]),
+        discriminate=lambda f: (
+            torch.where(f.flatten(1).sum(1) > 0, 2.0, -1.0),
+            torch.zeros(len(f), VEHICLES),
+        ),
+    )
+    fine, view = torch.tensor([0, 0]), torch.tensor([0, 1])
+    found = losses.vami(output, pack(fine, fine, view), fine)["loss"].item()
+    chance = sum(math.log(width) for width in zeros.values()) + math.log(VEHICLES)
+    adversary = (math.log1p(math.exp(-2)) + math.log1p(math.exp(-1))) / 2
+    assert found == pytest.approx(chance + adversary, rel=1e-5)
+
+
+def test_which_viewpoints_occur_is_kept_with_the_weights(model, images):
+    model.eval().occurring[4] = False
+    torch.manual_seed(5)
+    other = vami.VAMI(BACKBONES["tiny-vgg-m"](), WIDTH, CLASSES, VEHICLES).eval()
+    other.load_state_dict(model.state_dict())
+    assert torch.equal(other(images).o2, model(images).o2)
+    other.occurring[4] = True
+    assert not torch.equal(other(images).o2, model(images).o2)
+
+
 def test_every_weight_learns_and_viewpoints_that_are_absent_do_not_matter(model, images):
     model.occurring[4] = False
     output = model.train()(images)

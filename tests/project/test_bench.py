@@ -139,6 +139,14 @@ def test_both_ways_compute_the_same_function(slug):
     assert_close(theirs.backbone.conv1.weight.grad, conv1, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize("slug", ["stage0-released", "rnn-ha-released"])
+@pytest.mark.parametrize("way", ["authors_step", "our_step"])
+def test_each_way_takes_a_step(way, slug, monkeypatch):
+    monkeypatch.setattr(benchmark_training, "VEHICLES", 7)
+    turn, precision = getattr(benchmark_training, way)(row(slug), 64, 2)
+    assert turn() == 2 and precision in profiles.PRECISIONS
+
+
 def test_both_ways_read_the_same_images(tmp_path):
     paths = benchmark_training.draw_pictures(tmp_path, 3)
     largest, share = benchmark_training.difference(paths, 64)

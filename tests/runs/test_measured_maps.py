@@ -1,5 +1,6 @@
 """What the maps of a run are worth, against numbers worked out from its outputs alone."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
+from fake_runs import queries, write_run
 from masked_set import tiny_veri
 from noise_pictures import SIZE, network
 from rnnha import paths
@@ -18,7 +20,7 @@ from rnnha.images.cache import Images
 from rnnha.models.backbones import SmallVGGM
 from rnnha.models.rnn_ha import IdentityOnly
 from rnnha.runs import maps
-from rnnha.runs.folder import RunFolder
+from rnnha.runs.folder import RunFolder, locate
 from rnnha.scoring import attention
 
 
@@ -126,6 +128,17 @@ def test_no_run_to_measure_says_how_to_make_one(monkeypatch, tmp_path):
         maps.measurable(rows=["rnn"])
     with pytest.raises(ValueError, match="vami: maps are measured of fc-ha, rnn-h, rnn-ha"):
         maps.measurable(rows=["rnn-ha", "vami"])
+
+
+def test_runs_of_held_out_vehicles_and_untrained_ones_are_not_measured(monkeypatch, tmp_path):
+    monkeypatch.setattr(paths, "RESULTS", tmp_path)
+    for dataset in ("rendered-veri", "rendered-veri-holdout"):
+        for slug in ("rnn-ha", "untrained"):
+            write_run(tmp_path / "runs", dataset, slug, 0, queries({"a.jpg": (1, 1.0, 1)}))
+            config = {"dataset": dataset, "synthetic": True}
+            (locate(dataset, slug, 0).path / "config.json").write_text(json.dumps(config))
+    (found,) = maps.measurable()
+    assert found == locate("rendered-veri", "rnn-ha", 0)
 
 
 def test_the_files_of_a_run_come_back_as_they_were_written(benchmark, both, found, tmp_path):

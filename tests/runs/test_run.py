@@ -173,11 +173,11 @@ def test_a_stage_of_two_phases_resumes_in_the_second(tiny, tmp_path, monkeypatch
 
     train_epoch, rates = loop._epoch, []
 
-    def stopped(model, steps, coarse, fine, optimizer, *rest):
+    def stopped(model, steps, labels, losses, optimizer, *rest):
         rates.append(optimizer.param_groups[0]["lr"])
         if len(rates) == 6:  # two epochs of stage 0, two of the first phase, one of the second
             raise KeyboardInterrupt
-        return train_epoch(model, steps, coarse, fine, optimizer, *rest)
+        return train_epoch(model, steps, labels, losses, optimizer, *rest)
 
     monkeypatch.setattr(loop, "_epoch", stopped)
     with pytest.raises(KeyboardInterrupt):
@@ -334,6 +334,50 @@ def test_nan_loss_stops_and_keeps_the_last_good_state(tiny, tmp_path):
             model, images, labels % 4, labels, replace(good, epochs=3, one_cycle=False), **options
         )
     assert checkpoint.read_bytes() == kept
+
+
+def test_a_stopped_training_with_dropout_goes_on_with_the_same_chance(tmp_path, tiny, monkeypatch):
+    """Its masks come from torch's generator, whose state is part of what is kept."""
+    whole = here(tmp_path / "whole", tiny, "triplet") / "triplet" / "seed0"
+    train_epoch, epochs = loop._epoch, []
+
+    def stopped(*arguments):
+        epochs.append(1)
+        if len(epochs) == 3:
+            raise KeyboardInterrupt
+        return train_epoch(*arguments)
+
+    monkeypatch.setattr(loop, "_epoch", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        here(tmp_path / "parts", tiny, "triplet")
+    torch.manual_seed(99)
+    parts = here(tmp_path / "parts", tiny, "triplet") / "triplet" / "seed0"
+    for name in ("per_query.csv.gz", "weights.safetensors"):
+        assert (parts / name).read_bytes() == (whole / name).read_bytes(), name
+
+
+def test_few_vehicles_make_smaller_batches_of_losses_that_compare(tmp_path, tiny):
+    """Three vehicles cannot fill a batch of eight; one cannot be compared with any other."""
+    lines = tiny.read_text().splitlines()
+    for vehicles, folder in ((3, "few"), (1, "one")):
+        kept = [n for n in lines[1:] if not n.endswith(",train") or int(n.split(",")[1]) < vehicles]
+        shutil.copytree(tiny.parent, tmp_path / folder, ignore=shutil.ignore_patterns("*.csv"))
+        (tmp_path / folder / "tiny.csv").write_text("\n".join([lines[0], *kept]) + "\n")
+    runs = here(tmp_path / "results", tmp_path / "few" / "tiny.csv", "triplet")
+    history = pd.read_csv(runs / "triplet" / "seed0" / "history.csv")
+    assert history["loss"].gt(0).all() and len(history) == 12
+    with pytest.raises(DataError, match="compares vehicles; expected two or more to train on"):
+        here(tmp_path / "none", tmp_path / "one" / "tiny.csv", "triplet")
+
+
+@pytest.mark.parametrize("slug", ["triplet", "vami", "bnneck"])
+def test_a_loss_that_compares_wants_its_whole_batch_in_one_process(
+    tmp_path, tiny, monkeypatch, slug
+):
+    monkeypatch.setattr("rnnha.training.processes.world_size", lambda: 2)
+    with pytest.raises(ValueError, match="compares the images of a batch .* in one process"):
+        here(tmp_path, tiny, slug)
+    assert not list(tmp_path.glob("runs/**/*.pt"))
 
 
 def test_steps_made_ahead_keep_their_order_and_their_errors():

@@ -12,7 +12,7 @@ from rnnha.data.sets import SETS
 from rnnha.profiles import PROFILES
 from rnnha.runs.folder import locate
 from rnnha.scoring.intervals import interval
-from study import conditions, effects, run
+from study import conditions, effects, page, run
 from study.conditions import CONDITIONS, LEVELS, ROWS, Level, benchmark, profile
 
 ENDS = [(c, end) for c in CONDITIONS for end in {c.low, c.high} - {"base"}]
@@ -41,8 +41,8 @@ def test_the_plan_and_the_conditions_name_the_same_numbers():
     )
     own = [recipes.recipe(f"study-{x}").marks.own for x in ("marks-low", "base", "marks-high")]
     assert "| marks a side | {} | **{}** | {} |".format(*own) in text
-    page = (paths.ROOT / "docs" / "study.md").read_text().splitlines()
-    rows = [line.split("|")[1:-1] for line in page if line.startswith("| ")][1:]
+    lines = (paths.ROOT / "docs" / "study.md").read_text().splitlines()
+    rows = [line.split("|")[1:-1] for line in lines if line.startswith("| ")][1:]
     for condition, (title, *settings, idea) in zip(CONDITIONS, rows, strict=True):
         assert condition.title.split()[-1] in title
         assert condition.where.split()[-1] in idea, condition.title
@@ -167,7 +167,7 @@ def test_no_effect_tells_what_would_have_been_found(results):
     found = effects.of_conditions().set_index("condition").loc["size of a mark"]
     assert found["says"] == "no effect was found"
     assert found["smallest"] == pytest.approx((2.69 + 0.8416) * np.hypot(1 / 8, 1 / 8), rel=0.05)
-    said = effects.sentences(effects.of_conditions())
+    said = page.sentences(effects.of_conditions())
     assert "Size of a mark: no effect was found: -0.1 points [" in said
     assert "with 80 % probability" in said
 
@@ -180,11 +180,11 @@ def test_a_network_that_did_not_learn_says_nothing(results):
 
 
 def test_table_and_picture_are_written_from_small_results(results, tmp_path):
-    assert effects.write(tmp_path) == []
+    assert page.write(tmp_path) == []
     results("base", 1)
     results("cells-high", 2)
-    page, csv, picture = effects.write(tmp_path)
-    text = page.read_text()
+    table, csv, picture = page.write(tmp_path)
+    text = table.read_text()
     assert "(rendered, synthetic)" in text and "| cells-high | +2.0 [" in text
     assert "| 40.0 |" in text  # what RNN-H has
     assert len(pd.read_csv(csv)) == 8 and picture.stat().st_size > 10_000
@@ -192,7 +192,7 @@ def test_table_and_picture_are_written_from_small_results(results, tmp_path):
     assert "2 of 13 settings have been run; left: size-low, size-high, marks-low," in text
     for name in LEVELS:
         results(name, 0)
-    text = effects.write(tmp_path)[0].read_text()
+    text = page.write(tmp_path)[0].read_text()
     assert "Made by: commit 1a2b, a laptop (base, size-low, size-high, " in text
     assert "12 of 13 settings have been run; left: views-low." in text
 
@@ -206,16 +206,16 @@ def test_a_result_of_other_settings_is_named_and_not_used(results, monkeypatch, 
     with pytest.raises(ValueError, match=r"size-low\.csv: found 'settings f\w+', expected"):
         run.study([LEVELS["size-low"]], 1)
     with pytest.raises(ValueError, match=r"size-low\.csv: .* take the file away"):
-        effects.write(tmp_path)
+        page.write(tmp_path)
     file.write_text(text)
-    assert effects.write(tmp_path)
+    assert page.write(tmp_path)
     # One epoch more, and nothing that is kept is of these settings.
     rendered = PROFILES["rendered"]
     epochs = tuple(replace(phase, epochs=phase.epochs + 1) for phase in rendered.vgg_m.stage1)
     longer["rendered"] = replace(rendered, vgg_m=replace(rendered.vgg_m, stage1=epochs))
     monkeypatch.setattr(conditions, "PROFILES", longer)
     with pytest.raises(ValueError, match=r"base\.csv: "):
-        effects.write(tmp_path)
+        page.write(tmp_path)
 
 
 def test_every_level_has_settings_of_its_own():
