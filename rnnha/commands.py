@@ -189,7 +189,7 @@ def tables(options: Namespace) -> None:
         return
     from rnnha.report.rebuild import rebuild
 
-    source = paths.REFERENCE if options.source == "reference" else folder.own()
+    source = folder.source(options.source)
     for path in rebuild(source, paths.RESULTS):
         print(path)
 

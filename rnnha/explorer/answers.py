@@ -31,7 +31,7 @@ from rnnha.runs.outcome import Outcome, test_table
 from rnnha.scoring.attention import mask_grid
 from rnnha.scoring.swap import distribution
 
-LISTED = 24  # nearest images of a ranking that Python made
+LISTED = 12  # nearest images of a ranking that Python made, as many as are shown
 THUMBNAIL = 112  # pixels of the longer side, in lists
 COLOURS = 33  # of the colour map, to be interpolated
 
@@ -96,6 +96,7 @@ def _set(name: str, images: list[str] | None) -> dict:
         "camera": [None if pd.isna(camera) else int(camera) for camera in table["camera_id"]],
         "gallery": table["gallery"].astype(int).tolist(),
         "looks": table.apply(_kind, axis=1).tolist(),
+        "tells": "model" in table,
         "seen": table.apply(_seen, axis=1).tolist(),
         "start": int(shown["place"].iloc[0]),
         "vehicles": [
@@ -115,7 +116,8 @@ def _protocol(benchmark: Benchmark, table: pd.DataFrame) -> str:
 
 
 def _kind(row: pd.Series) -> str:
-    """What all images of a vehicle share; vehicles with the same text look alike but for cues."""
+    """What all images of a vehicle share. Where a set tells model and paint, vehicles with the same
+    text look alike but for cues."""
     known = [row.get("model"), row.get("paint")] if "model" in row else [row["type"], row["color"]]
     return ", ".join(str(value) for value in known if not pd.isna(value))
 

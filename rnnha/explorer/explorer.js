@@ -77,7 +77,7 @@ export function render(root, index, ask) {
 
   function add(place) {
     const panel = { place, map: { t: 0 } };
-    const view = makePanel(context, panel);
+    const view = makePanel(context, panel, panels.length ? "Second vehicle" : "First vehicle");
     panels.push({ panel, view });
     room.append(view.node);
     show();

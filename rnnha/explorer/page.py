@@ -33,11 +33,12 @@ def save(
     """Write the page; return one sentence for each network that has no room in it.
 
     The shipped network on the rendered sets comes first, then one's own finished runs, first those
-    with attention. Raises FileNotFoundError where no set is unpacked.
+    with attention. Raises FileNotFoundError where no set is unpacked, and ValueError where no
+    network can be shown.
     """
     offered = sources.every()
     if not offered:
-        raise FileNotFoundError("no rendered set is unpacked and no run is finished: `make data`")
+        raise FileNotFoundError(sources.NOTHING)
     first = {source.dataset: source for source in reversed(offered)}
     chosen = {dataset: _chosen(source, vehicles, images) for dataset, source in first.items()}
     pictures = _pictures(chosen)
@@ -58,6 +59,8 @@ def save(
             )
             continue
         kept, packed, size = [*kept, source], packed | new, size + more
+    if not kept:
+        raise ValueError(f"{file}: no network can be shown: {'; '.join(left)}")
     found = {"index": answers.index(kept, chosen), "answers": packed, "pictures": pictures}
     with atomic(file) as temporary:
         temporary.write_text(page(found), encoding="utf-8")

@@ -8,7 +8,8 @@ import { makeStage } from "./stage.js";
 // state: what the whole explorer shows (network, layer, strength, smooth, by); panel: what this
 // one shows, { place, map }, where map is { t } from -1 (uniform) over 0 (own) to 1 (true cues),
 // or { weights } that were painted.
-export function makePanel({ index, store, state }, panel) {
+// name: what this vehicle is called beside another.
+export function makePanel({ index, store, state }, panel, name) {
   const vehicles = chooser("Vehicle", (id) => open(vehicleOf(Number(id))[2][0]));
   const images = element("fieldset", { class: "images" });
   const readout = element("p", { class: "readout" });
@@ -21,7 +22,7 @@ export function makePanel({ index, store, state }, panel) {
   );
   const clear = element(
     "button",
-    { type: "button", onclick: () => use({ weights: new Array(size()).fill(0) }) },
+    { type: "button", onclick: () => ready() && use({ weights: new Array(size()).fill(0) }) },
     "clear, to paint",
   );
   const attention = element(
@@ -38,12 +39,12 @@ export function makePanel({ index, store, state }, panel) {
     },
     paint,
     weightOf: (cell) => panel.map.weights?.[cell] ?? 0,
-    mayPaint: () => Boolean(shown?.image.own),
+    mayPaint: () => ready() && Boolean(shown.image.own),
   });
   const problem = element("p", { class: "problem", role: "alert", hidden: true });
   const node = element(
     "section",
-    { class: "panel" },
+    { class: "panel", "aria-label": name },
     element(
       "div",
       { class: "look" },
@@ -54,7 +55,7 @@ export function makePanel({ index, store, state }, panel) {
     ),
     element("div", { class: "find" }, problem, results.node),
   );
-  let shown = null; // what the answers were for what is on the screen
+  let shown = null; // what is on the screen: the answers, and which set they are of
   let turn = 0;
   let pointed = null; // the cell to read
   let ownFound = null;
@@ -63,8 +64,11 @@ export function makePanel({ index, store, state }, panel) {
   const set = () => index.sets[network().set];
   const vehicleOf = (id) => set().vehicles.find(([vehicle]) => vehicle === id);
   const size = () => shown.grid[0] * shown.grid[1];
+  // While others are asked for, the answers on the screen are not played with.
+  const ready = () => shown !== null && !node.hasAttribute("aria-busy");
 
   function use(map) {
+    if (!ready()) return;
     panel.map = map;
     update();
   }
@@ -84,25 +88,30 @@ export function makePanel({ index, store, state }, panel) {
   async function load() {
     turn += 1;
     const mine = turn;
-    const { key, set: name, attends, weights } = network();
+    const { key, set: setName, attends, weights } = network();
+    const of = set();
     node.setAttribute("aria-busy", "true");
     choices();
     try {
       const [image, picture, gallery, step] = await Promise.all([
         store.image(key, panel.place),
-        store.picture(name, panel.place),
+        store.picture(setName, panel.place),
         attends ? store.network(key) : null,
         attends ? store.weights(weights) : null,
       ]);
       if (mine !== turn) return;
       const grid = image.grid ?? [1, 1];
-      shown = { image, picture, gallery, step, grid, place: panel.place };
+      shown = { image, picture, gallery, step, grid, place: panel.place, setName, set: of };
       ownFound = attends ? found(image.own) : null;
+      if (pointed >= size()) pointed = null;
       if (panel.map.weights && panel.map.weights.length !== size()) panel.map = { t: 0 };
+      node.classList.remove("failed");
       problem.hidden = true;
       update();
     } catch (error) {
       if (mine !== turn) return;
+      shown = null; // what stood there is another's
+      node.classList.add("failed");
       problem.hidden = false;
       problem.textContent = `This cannot be shown: ${error.message}`;
     } finally {
@@ -141,18 +150,18 @@ export function makePanel({ index, store, state }, panel) {
   }
 
   function found(map) {
-    const { image, gallery, step, place } = shown;
+    const { image, gallery, step, place, set: of } = shown;
     const x2 = attended(image, Array.from(map), gallery.scale);
-    return rank(fineStep(step, x2, image.before), place, gallery, set());
+    return rank(fineStep(step, x2, image.before), place, gallery, of);
   }
 
   function ranking(map) {
-    const { image, place } = shown;
+    const { image, place, set: of } = shown;
     if (state.by === "o2" && map) {
       const now = found(map);
       const before = new Map(ownFound.map((item, i) => [item.place, i + 1]));
-      const own = rightRanks(ownFound, place, set());
-      return { by: "o2", found: now, right: rightRanks(now, place, set()), own, before };
+      const own = rightRanks(ownFound, place, of);
+      return { by: "o2", found: now, right: rightRanks(now, place, of), own, before };
     }
     const by = state.by in image.rankings ? state.by : "o2";
     const fixed = image.rankings[by];
@@ -165,7 +174,7 @@ export function makePanel({ index, store, state }, panel) {
   function update() {
     if (!shown) return;
     const began = performance.now();
-    const { image, picture, grid, place } = shown;
+    const { image, picture, grid, place, setName, set: of } = shown;
     const map = image.own ? mapUsed() : null;
     shown.map = map;
     const heat = { attention: map, gradcam: image.gradcam }[state.layer] ?? null;
@@ -181,13 +190,13 @@ export function makePanel({ index, store, state }, panel) {
         colours: index.colours,
         cue: index.cue,
       },
-      `vehicle ${set().vehicle[place]}, ${set().seen[place]}: ${grid[0]} by ${grid[1]} cells`,
+      `vehicle ${of.vehicle[place]}, ${of.seen[place]}: ${grid[0]} by ${grid[1]} cells`,
       Array.from({ length: size() }, (_, cell) => label(cell)),
     );
     attention.hidden = !map;
     if (map) showMix();
     readout.replaceChildren(...reading());
-    results.show({ setName: network().set, set: set(), query: place, ...ranking(map) });
+    results.show({ setName, set: of, query: place, ...ranking(map) });
     node.dataset.milliseconds = (performance.now() - began).toFixed(1);
   }
 
@@ -201,13 +210,15 @@ export function makePanel({ index, store, state }, panel) {
     const text = weights
       ? "painted"
       : (between[share] ?? `${share} % ${end}, ${100 - share} % its own`);
+    mix.input.max = cues ? 100 : 0; // first, for a value above it is cut off
     mix.show(Math.round(100 * at), text);
-    mix.input.max = cues ? 100 : 0;
     node.classList.toggle("no-cues", !cues);
     node.classList.toggle("is-painted", Boolean(weights));
     stops[2].disabled = !cues;
     stops.forEach((button, i) => button.setAttribute("aria-pressed", `${!weights && at === i - 1}`));
-    note.textContent = weights ? aboutPaint(weights) : aboutMix(text, mask && !cues);
+    const about = weights ? aboutPaint(weights) : aboutMix(text, mask && !cues);
+    const still = " o1 comes before the attention: its ranking does not change.";
+    note.textContent = state.by === "o1" ? about + still : about;
   }
 
   function aboutPaint(weights) {
@@ -223,7 +234,7 @@ export function makePanel({ index, store, state }, panel) {
 
   function where(cell) {
     const [row, column] = [Math.floor(cell / shown.grid[1]), cell % shown.grid[1]];
-    return `row ${row + 1}, column ${column + 1}`;
+    return `row ${row}, column ${column}`; // from 0, as in the notebooks
   }
 
   // Empty where Grad-CAM is not what is looked at.

@@ -3,6 +3,7 @@ import { element } from "./controls.js";
 import { averagePrecision, isRight } from "./ranking.js";
 
 const SHOWN = 12;
+const ALONE = "No other image of this vehicle is in the gallery";
 const calm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 export function makeResults(store) {
@@ -19,7 +20,8 @@ export function makeResults(store) {
       const right = isRight(set, query, place);
       const picture = element("img", { alt: "", width: 128, height: 96 });
       store.thumbnail(setName, place).then((url) => (picture.src = url), () => {});
-      const kind = right ? "right" : set.looks[query] === set.looks[place] ? "alike" : "wrong";
+      const alike = set.tells && set.looks[query] === set.looks[place];
+      const kind = right ? "right" : alike ? "alike" : "wrong";
       const says = { right: "same", alike: "look-alike", wrong: "other" }[kind];
       const line = element("span", { class: "line" });
       const node = element(
@@ -65,20 +67,24 @@ export function makeResults(store) {
     show({ setName, set, query, by, found, right, own, before }) {
       const [now, then] = [averagePrecision(right), averagePrecision(own)];
       const points = (value) => (100 * value).toFixed(1);
+      const asked = right.length > 0;
       const gained = Math.round(1000 * (now - then)) / 10;
       const sign = gained > 0 ? "+" : "−";
-      score.replaceChildren(
+      const told = [
         element("span", {}, `AP of this query by ${by}`),
         element("strong", {}, points(now)),
         element("span", {}, before ? `own attention ${points(then)}` : ""),
         element("span", { class: "gain" }, before && gained ? `${sign}${Math.abs(gained).toFixed(1)}` : ""),
-      );
-      strip.replaceChildren(...ranksStrip(right, before ? own : null, set));
+      ];
+      score.replaceChildren(...(asked ? told : [ALONE]));
+      strip.replaceChildren(...(asked ? ranksStrip(right, before ? own : null, set) : []));
       fill(setName, set, query, found, before);
       const first = found.slice(0, SHOWN).filter((item) => isRight(set, query, item.place)).length;
-      const text =
-        `Average precision ${points(now)}${before ? `, with its own attention ${points(then)}` : ""}. ` +
+      const ofOwn = before ? `, with its own attention ${points(then)}` : "";
+      const precision =
+        `average precision ${points(now)}${ofOwn}. ` +
         `${first} of the nearest ${Math.min(SHOWN, found.length)} are the same vehicle.`;
+      const text = `Vehicle ${set.vehicle[query]}: ${asked ? precision : `${ALONE}.`}`;
       clearTimeout(speaking);
       speaking = setTimeout(() => (spoken.textContent = text), 400);
     },

@@ -12,6 +12,8 @@ from rnnha.methods.network import load_checkpoint
 from rnnha.runs import compare, folder, outcome, release
 from rnnha.runs.outcome import Outcome
 
+NOTHING = "no rendered set is unpacked and no run is finished: `make data`"
+
 
 @dataclass(frozen=True)
 class Source:

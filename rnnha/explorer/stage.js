@@ -15,6 +15,7 @@ export function makeStage({ read, paint, weightOf, mayPaint }) {
   let [rows, columns] = [0, 0];
   let current = 0;
   let brush = null; // the weight that a stroke sets
+  let from = null; // the cell that a stroke was at last, or a finger touched
   let last = null; // what was drawn, to draw it again at another size
 
   function build(size) {
@@ -50,33 +51,62 @@ export function makeStage({ read, paint, weightOf, mayPaint }) {
     cells()[current].focus({ preventScroll: true });
   }
 
+  // Paint all cells on the line from the last one to this one: a fast hand skips some.
   function stroke(cell) {
-    if (cell !== null && brush !== null && weightOf(cell) !== brush) paint(cell, brush);
+    if (cell === null || !mayPaint()) return;
+    brush ??= weightOf(from ?? cell) > 0 ? 0 : 1;
+    for (const passed of between(from ?? cell, cell))
+      if (weightOf(passed) !== brush) paint(passed, brush);
+    from = cell;
   }
 
+  function between(one, other) {
+    const [row, column] = [Math.floor(one / columns), one % columns];
+    const [down, right] = [Math.floor(other / columns) - row, (other % columns) - column];
+    const steps = Math.max(Math.abs(down), Math.abs(right), 1);
+    const at = (i) =>
+      (row + Math.round((down * i) / steps)) * columns + column + Math.round((right * i) / steps);
+    return Array.from({ length: steps + 1 }, (_, i) => at(i));
+  }
+
+  function lift() {
+    brush = null;
+    from = null;
+  }
+
+  // A mouse or a pen paints where it is pressed. A finger may be about to scroll the page: it paints
+  // when it is lifted where it touched, or when it has gone on to another cell.
   grid.addEventListener("pointerdown", (event) => {
     const cell = cellOf(event.target);
     if (cell === null || event.button !== 0) return;
     event.preventDefault();
-    move(cell);
-    if (!mayPaint()) return;
-    brush = weightOf(cell) > 0 ? 0 : 1;
-    stroke(cell);
+    lift();
+    if (event.pointerType === "touch") from = cell;
+    else {
+      move(cell);
+      stroke(cell);
+    }
   });
   grid.addEventListener("pointermove", (event) => {
     // A finger holds on to the cell that it touched first.
     const cell = cellOf(document.elementFromPoint(event.clientX, event.clientY)) ?? cellOf(event.target);
     read(cell);
-    if (event.buttons & 1) stroke(cell);
+    if (event.buttons & 1 && cell !== from) stroke(cell);
   });
-  for (const end of ["pointerup", "pointercancel", "lostpointercapture"])
-    grid.addEventListener(end, () => (brush = null));
+  grid.addEventListener("pointerup", (event) => {
+    if (event.pointerType === "touch" && from !== null) {
+      move(from);
+      if (brush === null) stroke(from);
+    }
+    lift();
+  });
+  for (const end of ["pointercancel", "lostpointercapture"]) grid.addEventListener(end, lift);
+  // What was read last stays there: what stands below must not move away under the pointer.
   grid.addEventListener("pointerleave", () => {
-    brush = null;
-    read(grid.contains(document.activeElement) ? current : null);
+    lift();
+    if (grid.contains(document.activeElement)) read(current);
   });
   grid.addEventListener("focusin", (event) => read(cellOf(event.target)));
-  grid.addEventListener("focusout", () => read(null));
 
   const to = {
     ArrowUp: () => current - columns,

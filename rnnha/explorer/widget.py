@@ -9,7 +9,7 @@ from rnnha.files import printable
 
 
 class Explorer(anywidget.AnyWidget):
-    """Every test image of the rendered sets, and of the sets of one's finished runs."""
+    """Every test image of the rendered sets, and of the known sets of one's finished runs."""
 
     _esm = script("widget")
     _css = style()
@@ -17,11 +17,14 @@ class Explorer(anywidget.AnyWidget):
     def __init__(self, first: Source | None = None, image: str | None = None):
         """first, image: the network and the test image of its set that are shown at first.
 
-        Raises KeyError where there is no such image, and what `sources.seen` does.
+        Raises KeyError where there is no such image, FileNotFoundError where there is nothing to
+        show, and what `sources.seen` does.
         """
         super().__init__()
         found = sources.every()
         self.offered = list(dict.fromkeys([first, *found])) if first else found
+        if not self.offered:
+            raise FileNotFoundError(sources.NOTHING)
         self.index = answers.index(self.offered)
         if image is not None:
             dataset = self.offered[0].dataset
@@ -34,7 +37,8 @@ class Explorer(anywidget.AnyWidget):
         try:
             reply["answer"] = self.ask(*message["question"])
         except Exception as error:  # whoever asked would wait for ever
-            reply["error"] = printable(str(error.args[-1] if error.args else error))
+            told = str(error.args[-1] if error.args else error)
+            reply["error"] = printable(told or type(error).__name__)
         self.send(reply)
 
     def ask(self, what: str, about: str = "", place: int = 0) -> object:

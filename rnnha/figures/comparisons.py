@@ -99,15 +99,15 @@ def ahead(
     return figure
 
 
-# A line a map: what it is compared with is not in colour.
+# A line a map, none of which looks like a row of the other figures (`marks`).
 _LINES = {
-    "attention": {"color": PALETTE[3], "marker": "o", "zorder": 3},
-    "attention, its mean map": {"color": PALETTE[3], "linestyle": "--"},
-    "Grad-CAM": {"color": PALETTE[0], "marker": "s"},
-    "Grad-CAM++": {"color": PALETTE[2], "marker": "^"},
-    "Eigen-CAM": {"color": PALETTE[4], "marker": "v"},
-    "the true cues": {"color": "black", "linestyle": ":", "marker": "*"},
-    "random cells": {"color": "0.55", "linestyle": ":", "marker": "x"},
+    "attention": {"color": "black", "marker": "o", "zorder": 3},
+    "attention, its mean map": {"color": "black", "linestyle": "--"},
+    "Grad-CAM": {"color": "#4169e1", "marker": "H"},
+    "Grad-CAM++": {"color": "#d81b60", "marker": "8"},
+    "Eigen-CAM": {"color": "#c7a008", "marker": "v"},
+    "the true cues": {"color": "#00875a", "linestyle": ":", "marker": "*"},
+    "random cells": {"color": "0.45", "linestyle": ":", "marker": "|"},
 }
 
 

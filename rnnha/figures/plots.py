@@ -94,8 +94,8 @@ def training_curves(
     coarse_loss, fine_loss (nats), coarse_accuracy, fine_accuracy (percent); a head that a stage
     does not train is NaN there. Whole losses are of different kinds (a sum of heads, distances,
     adversaries), so each is shown as a share of what it is in the stage's first epoch. Lines are
-    means over seeds, bands one standard deviation. A dotted vertical stands where a next stage
-    begins.
+    means over seeds, bands one standard deviation. A dotted vertical stands where the rows that
+    start from a stage 0 begin.
     """
     stages = history.sort_values("step").groupby(["method", "seed", "stage"])
     first = stages["loss"].transform("first")

@@ -21,7 +21,7 @@ _ABOUT = {
     ),
     "training": (
         "Five charts of curves over the epochs: loss and accuracy of both heads, the whole loss",
-        "how the trained rows learned. A dotted line is where a next stage begins.",
+        "how the trained rows learned. Dotted: where the rows that start from a stage 0 begin.",
     ),
     "types": (
         "Chart of points with intervals, a group a vehicle type and a colour a method",
@@ -32,8 +32,10 @@ _ABOUT = {
         "the states after the coarse and the fine step in two dimensions. A point is an image.",
     ),
     "attention": (
-        "Chart of scores of the attention maps, row by row",
-        "where the attention lies, and what it is worth.",
+        "Four charts of points with intervals about a line at 0, a group a kind of map and a "
+        "colour a row",
+        "what each kind of map has ahead of its own mean map, 95 % intervals. Right of 0 it is "
+        "ahead; for deletion left of 0.",
     ),
     "curves": (
         "Two charts of curves a row, a line a map: searches with a query's highest cells alone, "

@@ -269,6 +269,14 @@ def own() -> Path:
     return paths.RESULTS / "runs"
 
 
+def source(name: str) -> Path:
+    """The source of this name: "reference", the committed runs, or "runs", one's own; KeyError."""
+    known = {"reference": paths.REFERENCE, "runs": own()}
+    if name not in known:
+        raise KeyError(f"unknown source {name!r}; known: {', '.join(known)}")
+    return known[name]
+
+
 def locate(dataset: str, slug: str, seed: int, source: Path | None = None) -> RunFolder:
     """The folder of one run; dataset: as `data.sets.name_of` gives it."""
     return RunFolder((source or own()) / dataset / slug / f"seed{seed}")

@@ -1,5 +1,6 @@
 """The explorer's page in a browser: what it shows, what it computes, by mouse and by keyboard."""
 
+import json
 import re
 
 import numpy as np
@@ -12,7 +13,9 @@ from rnnha.explorer import sources
 from rnnha.explorer.sources import Source
 from rnnha.images.batches import normalise
 from rnnha.images.cache import Images
+from rnnha.scoring.attention import mask_grid
 from rnnha.scoring.ranking import unit
+from rnnha.scoring.swap import distribution
 from small_explorer import VEHICLEID, VERI, small, write_run
 
 BEAMER = {"width": 1920, "height": 1080}
@@ -125,6 +128,7 @@ def test_o1_is_ranked_by_o1_and_attention_does_not_change_it(opened, made):
     equal(shown(page), wanted)
     page.get_by_role("button", name="uniform").click()
     equal(shown(page), wanted)
+    assert page.locator(".note").inner_text().endswith("its ranking does not change.")
 
 
 def test_blending_computes_o2_anew(opened, made):
@@ -146,6 +150,111 @@ def test_blending_computes_o2_anew(opened, made):
     assert shown(page) == before
 
 
+def test_blending_to_the_true_cues(opened, made):
+    page, seen = opened(), made[1][VERI]
+    place = place_of(page)
+    own = seen.maps["attention"][place]
+    file = seen.benchmark.mask(seen.images["path"].iloc[place], "cues")
+    cues = distribution(mask_grid([file], *own.shape))[0]
+    slider = page.get_by_label("Attention", exact=True)
+    slider.focus()
+    page.keyboard.press("End")
+    equal(shown(page), expected(nearest_with(seen, place, cues), seen))
+    assert slider.get_attribute("aria-valuetext") == "true cues"
+    for _ in range(50):
+        page.keyboard.press("ArrowLeft")
+    equal(shown(page), expected(nearest_with(seen, place, (own + cues) / 2), seen))
+
+
+@pytest.mark.parametrize("layer", ["attention", "Grad-CAM"])
+def test_after_a_cell_the_next_click_below_it_counts(opened, layer):
+    """The text between them must not shrink under the pointer."""
+    page = opened(PHONE)
+    page.get_by_text(layer, exact=True).first.click()
+    page.locator("[data-cell='14']").click()
+    assert page.locator(".panel.is-painted").count() == 1
+    page.get_by_role("button", name="its own").click()
+    assert page.locator(".panel.is-painted").count() == 0
+    page.locator("[data-cell='14']").click()
+    page.get_by_role("button", name="clear, to paint").click()
+    assert page.locator(".note").inner_text().startswith("Nothing is painted yet")
+
+
+def test_a_fast_stroke_has_no_holes_and_goes_both_ways(opened):
+    page = opened()
+    boxes = [page.locator(f"[data-cell='{cell}']").bounding_box() for cell in (12, 17)]
+    (x, y), (to, _) = [(b["x"] + b["width"] / 2, b["y"] + b["height"] / 2) for b in boxes]
+    painted = "all => all.map(n => +n.dataset.cell)"
+    for left in (list(range(12, 18)), []):
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(to, y, steps=1)
+        page.mouse.up()
+        assert page.locator(".grid .painted").evaluate_all(painted) == left
+
+
+def test_a_finger_that_scrolls_paints_nothing_and_one_that_taps_does(opened):
+    page = opened(PHONE, has_touch=True)
+    before = shown(page)
+    touch = """(node, [kind, other]) => {
+      const box = document.querySelector(`[data-cell='${other}']`).getBoundingClientRect();
+      node.dispatchEvent(new PointerEvent(kind, {
+        pointerType: "touch", button: 0, buttons: 1, bubbles: true, cancelable: true,
+        clientX: box.x + box.width / 2, clientY: box.y + box.height / 2,
+      }));
+    }"""
+    cell = page.locator("[data-cell='14']")
+    cell.scroll_into_view_if_needed()
+    for kind, at in (("pointerdown", 14), ("pointermove", 14), ("pointercancel", 14)):
+        cell.evaluate(touch, [kind, at])
+    assert shown(page) == before and page.locator(".grid .painted").count() == 0
+    for kind, at in (("pointerdown", 14), ("pointermove", 16), ("pointerup", 16)):
+        cell.evaluate(touch, [kind, at])
+    assert page.locator(".grid .painted").count() == 3
+    page.get_by_role("button", name="its own").click()
+    page.locator("[data-cell='20']").tap()
+    assert page.locator(".grid .painted").get_attribute("data-cell") == "20"
+
+
+def test_while_another_set_is_asked_for_the_old_answer_stays_as_it_was(opened):
+    """Answers come later than clicks: what is on the screen is of the set that it was asked of."""
+    page = opened()
+    strip = page.locator(".strip p").inner_text()
+    found = page.evaluate(
+        """name => {
+          const sets = [...document.querySelectorAll("select")][0];
+          sets.value = name;
+          sets.dispatchEvent(new Event("change"));
+          document.querySelector("input[value=smooth]").click();
+          document.querySelector(".stops button").click();
+          const panel = document.querySelector(".panel");
+          return [panel.getAttribute("aria-busy"), panel.querySelector(".strip p").innerText];
+        }""",
+        VEHICLEID,
+    )
+    assert found == ["true", strip]
+    page.wait_for_selector(".panel:not([aria-busy])")
+    assert page.get_by_role("button", name="its own").get_attribute("aria-pressed") == "true"
+
+
+def test_a_query_that_nobody_can_find_is_told_so(made, visit, tmp_path):
+    text = made[0].read_text(encoding="utf-8")
+    start = text.index('{"index":')
+    found, end = json.JSONDecoder().raw_decode(text[start:].replace("\\u003c", "<"))
+    of = found["index"]["sets"][VERI]
+    own = of["vehicle"][of["start"]]
+    of["gallery"] = [int(g and v != own) for g, v in zip(of["gallery"], of["vehicle"], strict=True)]
+    file = tmp_path / "alone.html"
+    file.write_text(explorer.page(found), encoding="utf-8")
+    page = visit(file, DESK, reduced_motion="reduce")
+    page.wait_for_selector(".found li")
+    assert page.locator(".score").inner_text() == "No other image of this vehicle is in the gallery"
+    page.wait_for_timeout(600)
+    said = page.get_by_role("status").inner_text()
+    assert said == f"Vehicle {own}: No other image of this vehicle is in the gallery."
+    assert "NaN" not in page.locator(".rnnha-explorer").inner_text()
+
+
 def test_a_map_is_painted_by_mouse_and_the_change_of_each_rank_is_told(opened, made, keep, capsys):
     page, seen = opened(), made[1][VERI]
     place = place_of(page)
@@ -162,14 +271,19 @@ def test_a_map_is_painted_by_mouse_and_the_change_of_each_rank_is_told(opened, m
     equal(shown(page), expected(ranked, seen))
     assert shown(page)[0] != own[0]
     before = seen.nearest(seen.images.index[place], len(seen.images)).index
-    for i, text in enumerate(page.locator(".found .change").all_inner_texts()):
+    changes = page.locator(".found .change").all_inner_texts()
+    assert len(changes) == 12
+    for i, text in enumerate(changes):
         gained = before.get_loc(ranked.index[i]) - i
         assert text == ("=" if gained == 0 else f"▲ {gained}" if gained > 0 else f"▼ {-gained}")
     ranks = np.flatnonzero(ranked["right"]) + 1
     ap = 100 * np.mean(np.arange(1, len(ranks) + 1) / ranks)
     assert float(page.locator(".score strong").inner_text()) == pytest.approx(ap, abs=0.051)
+    then = 100 * np.mean(np.arange(1, len(own[2]) + 1) / own[2])
+    gain = page.locator(".gain").inner_text().replace("−", "-")
+    assert float(gain) == pytest.approx(ap - then, abs=0.051) and ap != then
     page.wait_for_timeout(600)
-    assert f"Average precision {ap:.1f}, with its own" in page.get_by_role("status").inner_text()
+    assert f": average precision {ap:.1f}, with its own" in page.get_by_role("status").inner_text()
     keep(page, "explorer-painted")
     took = page.locator(".panel").get_attribute("data-milliseconds")
     with capsys.disabled():
@@ -181,13 +295,13 @@ def test_a_cell_tells_its_score_and_weight(opened, made):
     own = seen.maps["attention"][place_of(page)]
     page.locator("[data-cell='20']").hover()
     read = page.locator(".readout").inner_text()
-    assert re.search(r"row 4, column 3: weight ([\d.]+) %", read, re.I)
+    assert re.search(r"row 3, column 2: weight ([\d.]+) %", read, re.I)
     assert f"its own is {100 * own[3, 2]:.1f} %, even 2.8 %" in read
     score, total = re.search(r"softplus\((-?[\d.]+)\) \+ 0\.1\) / ([\d.]+)", read).groups()
     by_hand = (np.logaddexp(0, float(score)) + 0.1) / float(total)
     assert by_hand == pytest.approx(own[3, 2], rel=0.02, abs=5e-4)
     name = page.locator("[data-cell='20']").get_attribute("aria-label")
-    assert name == f"row 4, column 3: weight {100 * own[3, 2]:.1f} %, score {score}"
+    assert name == f"row 3, column 2: weight {100 * own[3, 2]:.1f} %, score {score}"
     page.get_by_text("Grad-CAM", exact=True).first.click()
     page.locator("[data-cell='20']").hover()
     cam = f"Grad-CAM {seen.maps['Grad-CAM'][place_of(page)][3, 2]:.3f}"
@@ -286,7 +400,7 @@ def test_other_rows_are_offered_with_what_they_have(opened):
     read = page.locator(".readout").inner_text().lower()
     cam = seen.maps["Grad-CAM"][place]
     row, column = divmod(7, cam.shape[1])
-    said = f"row {row + 1}, column {column + 1}: grad-cam {cam[row, column]:.3f}"
+    said = f"row {row}, column {column}: grad-cam {cam[row, column]:.3f}"
     assert "no attention of its own" in read and said in read
 
 
@@ -295,6 +409,8 @@ def test_two_vehicles_stand_side_by_side(opened, made):
     page.get_by_role("button", name="Second vehicle").click()
     page.locator(".panel").nth(1).locator(".found li").first.wait_for()
     assert place_of(page, 0) != place_of(page, 1)
+    second = page.get_by_role("region", name="Second vehicle")
+    assert second.get_by_label("Vehicle", exact=True).count() == 1
     for panel in (0, 1):
         name = seen.images.index[place_of(page, panel)]
         equal(shown(page, panel), expected(seen.nearest(name, len(seen.images)), seen))

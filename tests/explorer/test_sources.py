@@ -87,7 +87,7 @@ def test_a_row_without_attention_has_its_rankings(models):
         assert not source.attends and "own" not in answer
         assert answer["rankings"].keys() == states
         seen = sources.seen(source)
-        nearest = seen.nearest(seen.images.index[3], 24)
+        nearest = seen.nearest(seen.images.index[3], 12)
         assert seen.images.index[answer["rankings"]["o2"]["places"]].tolist() == list(nearest.index)
 
 

@@ -15,7 +15,7 @@ import untrained_network
 from fake_runs import queries, write_run
 from masked_set import tiny_veri
 from rnnha.experiments import ROWS, STAGES0
-from rnnha.figures import maps, of_data, of_results, teaching
+from rnnha.figures import comparisons, maps, of_data, of_results, teaching
 from rnnha.figures.marks import mark
 from rnnha.runs.folder import RunFolder
 from rnnha.runs.results import Results
@@ -155,6 +155,15 @@ def test_a_row_looks_the_same_in_every_figure_of_every_set(figures):
         looks = {(to_hex(x.get_color()), x.get_marker()) for x in ax.lines[::2]}
         paper = [s for s in SLUGS if s not in ("identity-only", "oracle-cues")]
         assert looks == {mark(slug) for slug in paper}
+
+
+def test_no_map_looks_like_a_row():
+    """The curves of maps stand beside figures of rows."""
+    rows = {mark(row.slug) for row in (*ROWS, *STAGES0)}
+    maps = {(to_hex(x["color"]), x.get("marker")) for x in comparisons._LINES.values()}
+    assert len(maps) == len(comparisons._LINES) and not maps & rows
+    hues = {mark(s)[0] for s in ("rnn-ha", "rnn-h", "fc-ha", "rnn-ha-unguided", "two-heads")}
+    assert not hues & {colour for colour, _ in maps}
 
 
 def test_no_two_rows_look_alike_and_variants_look_like_their_rows():
