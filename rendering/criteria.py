@@ -21,15 +21,21 @@ def criteria(results: Path = RESULTS) -> pd.DataFrame:
     """
     audit = pd.read_csv(results / "data_audit.csv", keep_default_na=False)
     curve = pd.read_csv(results / "bench" / "learnable.csv")
-    dev = curve[(curve["vehicles"] == 600) & (curve["image_size"] == 96)].iloc[0]
+    at_size = (curve["vehicles"] == 600) & (curve["image_size"] == 96)
+    dev = _first(curve[at_size], "bench/learnable.csv", "600 vehicles at 96 pixels")
     table = pd.read_csv(results / "tables" / "rendered-veri.csv")
     further = pd.read_csv(results / "tables" / "rendered-veri-exploratory.csv")
     table = table[(table["metric"] == "mAP") & (table["protocol"] == "image-to-image")]
     ours = table.set_index("method")["ours"]
-    primary = further[further["role"] == "primary"].iloc[0]
+    exploratory = "tables/rendered-veri-exploratory.csv"
+    primary = _first(further[further["role"] == "primary"], exploratory, "the primary comparison")
+    for method in ("identity only, as long", KNOWS, "colour histogram"):
+        _first(ours.reindex([method]).dropna(), "tables/rendered-veri.csv", f"mAP of {method}")
 
     def audited(what: str, measure: str = "mAP") -> pd.DataFrame:
-        return audit[(audit["what"] == what) & (audit["measure"] == measure)]
+        found = audit[(audit["what"] == what) & (audit["measure"] == measure)]
+        _first(found, "data_audit.csv", f"{measure} of {what}")
+        return found
 
     def best(what: str) -> float:
         return float(audited(what)["value"].max())
@@ -55,6 +61,13 @@ def criteria(results: Path = RESULTS) -> pd.DataFrame:
         ("4. detectable difference, points of mAP", SHIPPED, "≤ 1.50", primary["smallest"]),
     ]
     return pd.DataFrame([_judged(*row) for row in rows], columns=COLUMNS)
+
+
+def _first(rows, file: str, what: str):
+    """The first of some rows; ValueError where there is none."""
+    if rows.empty:
+        raise ValueError(f"{file}: {what} is not in it; make it anew (docs/data.md says how)")
+    return rows.iloc[0]
 
 
 def _judged(name: str, of: str, bound: str, found: float) -> tuple[str, str, str, str, str]:

@@ -32,8 +32,11 @@ def run(options: Namespace) -> None:
     if options.dry_run:
         from rnnha.runs.dryrun import dry_run
 
-        print(dry_run(options.experiment, options.dataset, options.profile, options.step_seconds))
+        wanted = options.experiment, options.dataset, options.profile
+        print(dry_run(*wanted, options.step_seconds, options.holdout))
         return
+    if options.step_seconds is not None:
+        raise ValueError("--step-seconds is for a dry run: add --dry-run, or leave it out")
     from rnnha.runs.run import run
     from rnnha.training import processes
 

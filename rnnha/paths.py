@@ -21,8 +21,9 @@ from filelock import FileLock, Timeout
 PACKAGE = Path(__file__).resolve().parent
 # A checkout holds data, notebooks and the reference; an installed wheel works in its user's folder.
 ROOT = PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").is_file() else Path.cwd()
-DATA = Path(os.environ.get("RNNHA_DATA", ROOT / "data")).expanduser().resolve()
-RESULTS = Path(os.environ.get("RNNHA_RESULTS", ROOT / "results")).expanduser().resolve()
+# An empty variable counts as none: it would name the current folder.
+DATA = Path(os.environ.get("RNNHA_DATA") or ROOT / "data").expanduser().resolve()
+RESULTS = Path(os.environ.get("RNNHA_RESULTS") or ROOT / "results").expanduser().resolve()
 REFERENCE = ROOT / "results" / "reference"
 ASSETS = PACKAGE / "assets"
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
@@ -59,7 +60,7 @@ def alone(out: Path, label: str) -> Iterator[bool]:
         print(f"{label} | no locks in {out.parent}: start one process at a time", file=sys.stderr)
     try:
         # Without a lock, what lies there may be another process's work.
-        pattern = f".{glob.escape(out.stem)}.*.tmp*"
+        pattern = f".{glob.escape(out.stem)}.*.tmp{glob.escape(out.suffix)}"
         for leftover in out.parent.glob(pattern) if lock.is_locked else ():
             _remove(leftover)
         yield lock.is_locked

@@ -1,6 +1,7 @@
 """Car models learned outside a set: CompCars, or what plays it for a rendered set."""
 
 import hashlib
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from rnnha import paths
 from rnnha.data import sets
 from rnnha.data.manifest import make_manifest, names_of
 from rnnha.data.subset import fewer_vehicles
-from rnnha.files import DataError
+from rnnha.files import DataError, read_lines
 
 COMPCARS = "CompCars"
 #: Of its classification part (Yang et al. 2015): training images and models.
@@ -92,13 +93,14 @@ def compcars(root: Path) -> CarModels:
             f"{root}; or put weights of torchvision's GoogLeNet that know its 431 models at "
             f"{root / CHECKPOINT}"
         )
-    lines = listing.read_text(encoding="utf-8").split()
+    lines = [line for line in read_lines(listing) if line]
     frame = pd.DataFrame({"path": [str(root / "image" / line) for line in lines]})
     parts = pd.Series(lines, dtype="string").str.split("/")
-    if not len(lines) or (parts.str.len() != 4).any():
-        odd = next((line for line in lines if line.count("/") != 3), "nothing")
+    known = re.compile(r"[^/]+/\d{1,9}/[^/]+/[^/]+")
+    if odd := [line for line in lines if not known.fullmatch(line)] or ["nothing"] * (not lines):
         raise DataError(
-            f"{listing}: found {odd!r}; expected a line <make>/<model>/<year>/<name>.jpg an image"
+            f"{listing}: found {odd[0]!r}; expected a line <make>/<model>/<year>/<name>.jpg an "
+            "image, the model as a number"
         )
     frame["coarse_id"] = parts.str[1].astype("int64")
     frame["vehicle_id"] = frame["coarse_id"]  # it knows no single vehicles

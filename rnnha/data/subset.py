@@ -5,6 +5,7 @@ Settings are chosen on held-out training vehicles; the test split is for the fin
 """
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,26 +17,31 @@ from rnnha.files import DataError
 def fewer_vehicles(benchmark: Benchmark, train: int | None, test: int | None) -> Benchmark:
     """Keep `train` and `test` vehicles, spread evenly over the ids (None: all).
 
-    Of a VehicleID-like set only the smallest test list stays.
+    Of a VehicleID-like set the smallest test list stays, with all its vehicles.
     """
     manifest = benchmark.manifest
     is_train = manifest.split == "train"
-    keep = _spread(manifest[is_train], train) | _spread(manifest[~is_train], test)
     lists = dict(sorted(benchmark.test_lists.items())[: None if test is None else 1])
-    if lists:
-        listed = {name for names in lists.values() for name in names}
-        keep |= set(manifest[~is_train & names_of(manifest).isin(listed)].vehicle_id)
+    if lists and test is not None:
+        (listed,) = lists.values()
+        tested = set(manifest[~is_train & names_of(manifest).isin(set(listed))].vehicle_id)
+    else:
+        tested = _spread(manifest[~is_train], test)
+    keep = _spread(manifest[is_train], train) | tested
     part = manifest[manifest.vehicle_id.isin(keep)].reset_index(drop=True)
-    note = f"only {train or 'all'} training and {test or 'all'} test vehicles are used"
+    used = "all" if test is None else f"{len(tested)}"
+    note = f"only {train or 'all'} training and {used} test vehicles are used"
     return replace(benchmark, manifest=part, test_lists=lists, notes=(*benchmark.notes, note))
 
 
-def hold_out(benchmark: Benchmark, share: float = 0.2, seed: int = 0) -> Benchmark:
+def hold_out(benchmark: Benchmark, share: float = 0.2) -> Benchmark:
     """A benchmark from the training images alone: `share` of the vehicles become the test.
 
     With cameras, a held-out vehicle's first image in each camera is a query and all are
     gallery, scored as VeRi; without, there is one test list of all held-out vehicles, scored
-    as VehicleID. Raises DataError where too few vehicles are for training to leave some of both.
+    as VehicleID. Which ones is drawn from a fixed seed. Raises DataError where too few vehicles are
+    for training to leave some of both, and where two of their images have one file name, by which
+    test images are told apart.
     """
     train = benchmark.train
     vehicles = np.sort(train.vehicle_id.unique())
@@ -45,9 +51,15 @@ def hold_out(benchmark: Benchmark, share: float = 0.2, seed: int = 0) -> Benchma
             f"{benchmark.root}: {len(vehicles)} training vehicles, of which {count} would be held "
             "out; expected more, so that some of them are left to train on"
         )
-    chosen = np.random.default_rng(seed).choice(vehicles, count, replace=False)
+    chosen = np.random.default_rng(0).choice(vehicles, count, replace=False)
     held = train[train.vehicle_id.isin(chosen)]
     rest = train[~train.vehicle_id.isin(chosen)]
+    if (twice := names_of(held).duplicated(keep=False)).any():
+        one, other = held.path[twice].sort_values(key=lambda p: p.map(lambda x: Path(x).name))[:2]
+        raise DataError(
+            f"{benchmark.root}: {one} and {other} would be held out to be tested on, where images "
+            "are told apart by their file names; rename one of each such pair"
+        )
     name, lists = benchmark.name + HELD_OUT, {}
     if held.camera_id.isna().any():
         protocol, parts = "vehicleid", [rest, held.assign(split="test")]

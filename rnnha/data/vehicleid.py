@@ -29,8 +29,10 @@ def counts(root: Path) -> dict[str, tuple[int, int]]:
 
 
 def recognises(folder: Path) -> bool:
-    """Whether any part of VehicleID's layout is in this folder."""
-    return (folder / "train_test_split").is_dir() or (folder / "attribute/img2vid.txt").is_file()
+    """Whether some list of VehicleID's layout is in this folder. (CompCars has a folder
+    train_test_split, too.)"""
+    lists = any((folder / "train_test_split").glob("*_list*.txt"))
+    return lists or (folder / "attribute/img2vid.txt").is_file()
 
 
 def missing_entries(root: Path) -> list[str]:

@@ -37,6 +37,8 @@ def rebuild(source: Path, results_root: Path) -> list[Path]:
         if ran or results.data_set.synthetic:
             written += build.write(build.build(results), tables)
             shown.append(results)
+        else:
+            build.remove(dataset, tables)
         written += figures(results, Path(results_root) / "figures")
         written += attention.write(results, tables)
         if any(folder.finished(source, dataset, v.slug) for v in VARIANTS):

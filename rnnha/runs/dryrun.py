@@ -40,16 +40,23 @@ class Stage:
     activations: int  # bytes kept for the backward pass of what is computed at once
 
 
-def dry_run(experiment: str, dataset: str, profile: str, step_seconds: float | None = None) -> str:
+def dry_run(
+    experiment: str,
+    dataset: str,
+    profile: str,
+    step_seconds: float | None = None,
+    holdout: bool = False,
+) -> str:
     """The plan of a row as text; raises as the run itself would.
 
-    step_seconds: time of a training step, to estimate hours; without it steps are told.
+    step_seconds: time of a training step, to estimate hours; without it steps are told. holdout:
+    as in `run`.
     """
     _expect_time(step_seconds)
     row, size = experiments.row(experiment), profiles.profile(profile)
     if not _trains(row, size, dataset):
         raise ValueError(f"{row.title} trains no network: there is nothing to try")
-    benchmark, absent = _read(dataset, size)
+    benchmark, absent = _read(dataset, size, holdout)
     counts = _counts(dataset, benchmark)
     if benchmark is not None:
         expect_trainable(Run(row, size, benchmark, seed=0))
@@ -221,12 +228,14 @@ def _peak(saved: dict[int, tuple[int, int]], inputs: dict[int, int]) -> int:
     return outside + sum(inputs.values()) + max(stages.values(), default=0)
 
 
-def _read(dataset: str, profile: Profile) -> tuple[Benchmark | None, DataError | None]:
+def _read(
+    dataset: str, profile: Profile, holdout: bool = False
+) -> tuple[Benchmark | None, DataError | None]:
     """The data set; or why it cannot be used here, where its counts are known all the same."""
     try:
-        return prepared(sets.load(dataset), profile), None
+        return prepared(sets.load(dataset), profile, holdout), None
     except DataError as error:
-        if sets.is_own(dataset) or sets.known(dataset).trained_on is None:
+        if holdout or sets.is_own(dataset) or sets.known(dataset).trained_on is None:
             raise
         return None, error
 

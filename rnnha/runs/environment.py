@@ -3,10 +3,11 @@
 import platform
 import subprocess
 from importlib.metadata import version
+from pathlib import Path
 
 import torch
 
-from rnnha.paths import ROOT
+from rnnha.paths import PACKAGE
 
 _PACKAGES = ("torch", "torchvision", "numpy", "pandas", "scipy", "scikit-learn", "grad-cam")
 
@@ -33,15 +34,20 @@ def hardware() -> str:
 
 def _commit() -> str:
     """The commit, with "-dirty" where the package differs from it. (Runs rewrite tables.)"""
+    top = _git("rev-parse", "--show-toplevel")
+    # Not that of a repository that happens to lie around an unpacked or installed copy.
+    if top is None or Path(top).resolve() != PACKAGE.parent:
+        return "unknown (not a git checkout)"
     changed = _git("status", "--porcelain", "--", "rnnha")
-    return _git("rev-parse", "--short=12", "HEAD") + ("-dirty" if changed else "")
+    return f"{_git('rev-parse', '--short=12', 'HEAD')}{'-dirty' if changed else ''}"
 
 
-def _git(*arguments: str) -> str:
+def _git(*arguments: str) -> str | None:
+    """What git says in the package's folder; None where it says nothing good."""
     try:
         result = subprocess.run(
-            ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+            ["git", *arguments], cwd=PACKAGE.parent, capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError):
-        return "unknown (not a git checkout)"
+        return None
     return result.stdout.strip()

@@ -21,12 +21,16 @@ def expect_same(wanted: "Run") -> None:
     other = [k for k in config if k not in decided_before and found.get(k) != config[k]]
     if found["key_parts"]["data"] != wanted.benchmark.key:
         other.append("data")
+    lists = {str(size) for size in wanted.benchmark.test_lists}
+    if lists - set(wanted.folder.metrics()["test_size"]):
+        other.append("test lists")
     if "precision" not in other and found.get("precision", "float32") != wanted.precision:
         other.append("precision")
     if other:
         raise ValueError(
-            f"{wanted.folder.path} holds a finished run of another {', '.join(other)}; --force "
-            "trains again in its place, RNNHA_RESULTS names another folder for results"
+            f"{wanted.folder.path} holds a finished run of another {', '.join(other)}; `rnnha run "
+            f"{wanted.row.slug} --force` with these settings trains again in its place, "
+            "RNNHA_RESULTS names another folder for results"
         )
 
 

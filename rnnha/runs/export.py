@@ -24,8 +24,9 @@ def export(experiment: str, dataset: str, seed: int, out: Path) -> list[Path]:
     suffix, ResultsError where there is no finished run. Nothing is written then.
     """
     run = finished_run(experiment, dataset, seed)
+    card = model_card(run)
     copy_weights(run, out)
-    return [Path(out), write_card(run, out)]
+    return [Path(out), _write_card(card, out)]
 
 
 def finished_run(experiment: str, dataset: str, seed: int) -> RunFolder:
@@ -57,9 +58,13 @@ def write_card(run: RunFolder, weights: Path, further: str = "") -> Path:
 
     further: a section of Markdown that stands before the licence.
     """
+    return _write_card(model_card(run, further), weights)
+
+
+def _write_card(text: str, weights: Path) -> Path:
     card = Path(weights).with_suffix(".md")
     with atomic(card) as temporary:
-        temporary.write_text(model_card(run, further), encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
     return card
 
 
@@ -72,11 +77,15 @@ def model_card(run: RunFolder, further: str = "") -> str:
     start, imagenet = _start(run, config, found)
     facts = {
         "row": f"{found.title} (`{found.slug}`): {found.reason}",
-        "trained on": f"{title}: {config['train_images']:,} {kind}images of "
-        f"{config['train_vehicles']:,} vehicles in {config['coarse_classes']} coarse classes",
+        "trained on": _learned_from(config, title, kind),
         "began": start,
         "input": f"RGB, {config['image_size']} x {config['image_size']} pixels",
-        "backbone": f"{config['backbone']}, with states of {config['state_width']} numbers",
+    }
+    if "backbone" in config:
+        width = config.get("state_width")
+        states = f", with states of {width} numbers" if width else ""
+        facts["backbone"] = f"{config['backbone']}{states}"
+    facts |= {
         "profile, seed": f"{config['profile']}, {config['seed']}",
         "commit": environment["commit"],
         "weights": f"sha256 {sha256(run.weights)}",
@@ -84,7 +93,7 @@ def model_card(run: RunFolder, further: str = "") -> str:
     protocol, scores = _scores(run)
     purpose, licence = (SYNTHETIC, SYNTHETIC_LICENCE) if config["synthetic"] else (REAL, LICENCE)
     return CARD.format(
-        title=f"{found.title}, trained on {title}",
+        title=f"{found.title}, {'trained' if 'train_images' in config else 'scored'} on {title}",
         facts=markdown.table(["fact", "value"], facts.items()),
         purpose=purpose,
         place=f"the {kind}test images of {title}, vehicles",
@@ -92,6 +101,17 @@ def model_card(run: RunFolder, further: str = "") -> str:
         scores=scores,
         further=f"{further.strip()}\n\n" if further else "",
         licence=licence.format(dataset=title) + (IMAGENET_LICENCE if imagenet else ""),
+    )
+
+
+def _learned_from(config: dict, title: str, kind: str) -> str:
+    if "outside" in config:
+        return f"the car models of {sets.title(config['outside'])}, and nothing of {title}"
+    if "train_images" not in config:
+        return f"nothing of {title}"
+    return (
+        f"{title}: {config['train_images']:,} {kind}images of {config['train_vehicles']:,} "
+        f"vehicles in {config['coarse_classes']} coarse classes"
     )
 
 
@@ -104,6 +124,8 @@ def _start(run: RunFolder, config: dict, found: Row) -> tuple[str, bool]:
         before = seen.told(config["checkpoint"]["seen"])
         digest = config["checkpoint"]["sha256"][:16]
         return f"from a checkpoint that had seen {before} (sha256 {digest})", False
+    if not config["phases"] and "outside" in config:
+        return f"from weights that know {config['outside']}'s models, and stayed there", False
     if not config["phases"]:
         return "from random weights, and stayed there: nothing was trained", False
     first, words = config, "from"

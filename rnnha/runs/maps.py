@@ -15,7 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from rnnha import experiments, methods, profiles
+from rnnha import methods, profiles
+from rnnha.data import sets
 from rnnha.data.manifest import HELD_OUT, Benchmark, names_of
 from rnnha.data.sets import load
 from rnnha.data.subset import test_images
@@ -26,6 +27,7 @@ from rnnha.methods.network import load_checkpoint
 from rnnha.models.rnn_ha import CoarseToFine, UniformAttention
 from rnnha.runs import folder
 from rnnha.runs.folder import MEAN, RunFolder
+from rnnha.runs.plan import GROUPS, chosen
 from rnnha.runs.run import prepared
 from rnnha.scoring import attention, leaving_out
 from rnnha.scoring.cams import CAMS, cam
@@ -61,11 +63,14 @@ def measurable(
     seeds: Sequence[int] | None = None,
 ) -> list[RunFolder]:
     """One's own finished runs whose maps can be measured: of the ablation's trained rows, on
-    rendered sets; None: all. Not of held-out vehicles, whose images have no masks. Raises KeyError
-    for unknown rows, and ValueError for other ones, and where there is no such run."""
-    wanted = [experiments.row(slug) for slug in rows] if rows else ABLATION
+    rendered sets; None: all. rows may be names of `plan.GROUPS`. Not of held-out vehicles, whose
+    images have no masks. Raises KeyError for unknown rows, DataError for unknown sets, and
+    ValueError for other rows, and where there is no such run."""
+    for name in datasets or ():
+        sets.known(name)
+    wanted = chosen(rows) if rows else ABLATION
     slugs = [r.slug for r in ABLATION if methods.of(r).has_weights and r.method != "untrained"]
-    if rows and (other := [r.slug for r in wanted if r.slug not in slugs]):
+    if other := [slug for slug in rows or () if slug not in GROUPS and slug not in slugs]:
         known = ", ".join(slugs)
         raise ValueError(f"{', '.join(other)}: maps are measured of {known} alone")
     slugs = [r.slug for r in wanted if r.slug in slugs]

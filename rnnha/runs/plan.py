@@ -34,10 +34,10 @@ def targets(
         raise ValueError(f"{own[0]}: there are no tables for a manifest; use rnnha run")
     result: dict[Target, None] = {}
     slugs, seeds = list(slugs or ()), tuple(seeds)
-    chosen = _chosen(slugs)
+    wanted = chosen(slugs)
     for dataset in datasets:
-        for r in [*rows_of(dataset), *(VARIANTS if chosen else ())]:
-            if chosen and r not in chosen:
+        for r in [*rows_of(dataset), *(VARIANTS if wanted else ())]:
+            if wanted and r not in wanted:
                 continue
             large = (r.backbone, r.pixels) != ("vgg-m", 224)
             every = profile.seeds_of_large_rows if large else None
@@ -47,7 +47,7 @@ def targets(
     runs = {slug for _, slug, _ in result}
     for slug in slugs:
         # Of a group, a set has what it can: rendered sets alone have the oracle of cues.
-        if not any(r.slug in runs for r in _chosen([slug])):
+        if not any(r.slug in runs for r in chosen([slug])):
             title = slug if slug in GROUPS else experiments.row(slug).title
             raise ValueError(f"{title} is no row of the table of {' or '.join(datasets)}")
     return list(result)
@@ -60,7 +60,8 @@ def rows_of(dataset: str) -> list[Row]:
     return experiments.rows_of(known.poster.name if known.poster else None, known.synthetic)
 
 
-def _chosen(slugs: Iterable[str]) -> list[Row]:
+def chosen(slugs: Iterable[str]) -> list[Row]:
+    """The rows of these names, or of the names of GROUPS; KeyError for an unknown one."""
     return [r for slug in slugs for r in GROUPS.get(slug) or [experiments.row(slug)]]
 
 

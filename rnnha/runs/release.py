@@ -7,17 +7,20 @@ from rnnha.data.sets import load
 from rnnha.files import DataError
 from rnnha.runs import compare, outcome
 from rnnha.runs.export import copy_weights, finished_run, write_card
+from rnnha.runs.results import ResultsError
 from rnnha.scoring.pairs import Separation
 
-DATASET, ROW, SEED = "rendered-veri", "rnn-ha", 0
+DATASET, ROW, SEED, PROFILE = "rendered-veri", "rnn-ha", 0, "rendered"
 
 
 def release(checkpoint: Path = compare.CHECKPOINT) -> list[Path]:
     """Write checkpoint, pair statistics and model card from the finished run of seed 0.
 
-    Raises ResultsError where that run is not there.
+    Raises ResultsError where that run is not there, or is of another profile.
     """
     run = finished_run(ROW, DATASET, SEED)
+    if (found := run.config()["profile"]) != PROFILE:
+        raise ResultsError(f"{run.path}: is of profile {found}; the shipped one is of {PROFILE}")
     copy_weights(run, checkpoint)
     rendered = compare.measure(checkpoint, outcome.test_table(load(DATASET)))
     compare.keep(rendered, checkpoint)

@@ -4,6 +4,7 @@ A source is a folder of runs, see `rnnha.runs.folder`. Reading needs no images, 
 torch.
 """
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -92,6 +93,7 @@ class Results:
 
     def _of(self, experiment: str) -> dict[tuple[str, str], pd.DataFrame]:
         if experiment not in self._tables:
+            self._expect_one_kind(experiment)
             parts = [
                 _read(folder, seed)
                 for seed, folder in finished(self.source, self.dataset, experiment).items()
@@ -101,6 +103,21 @@ class Results:
                 pair: self._table(experiment, pair, rows) for pair, rows in groups
             }
         return self._tables[experiment]
+
+    def _expect_one_kind(self, experiment: str) -> None:
+        """ResultsError unless all seeds are of one profile, image size, backbone and training."""
+        kinds: dict[str, list[str]] = {}
+        for seed, run in finished(self.source, self.dataset, experiment).items():
+            config = run.config()
+            parts = {name: config.get(name) for name in ("profile", "image_size", "backbone")}
+            kind = json.dumps([parts, config.get("phases")])
+            kinds.setdefault(kind, []).append(f"seed {seed} of profile {parts['profile']}")
+        if len(kinds) > 1:
+            raise ResultsError(
+                f"{self.source / self.dataset / experiment}: the seeds were not trained alike "
+                f"({'; '.join(', '.join(seeds) for seeds in kinds.values())}); train the others "
+                "again (`rnnha run ... --force`), or keep them in another RNNHA_RESULTS"
+            )
 
     def _table(self, experiment: str, pair: tuple[str, str], rows: pd.DataFrame) -> pd.DataFrame:
         table = rows.pivot(

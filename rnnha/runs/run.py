@@ -184,9 +184,7 @@ def carry_out(wanted: Run, force: bool = False) -> RunFolder:
         print(printable("\n".join([*wanted.benchmark.notes, matches.text])))
     label = f"{place.dataset}/{place.slug}/seed{place.seed}"
     with alone(place.path / "run", label) if processes.is_writer() else nullcontext() as locked:
-        if processes.is_writer():
-            place.tidy(force, locked)
-        if processes.from_writer(lambda: place.complete):
+        if not force and processes.from_writer(lambda: place.complete):
             expect_same(wanted)
             return place
         for first in filter(None, [wanted.stage0, *wanted.taken]):
@@ -194,6 +192,8 @@ def carry_out(wanted: Run, force: bool = False) -> RunFolder:
         imported = processes.first_the_writer(
             lambda: None if wanted.given else first_weights(wanted.row, wanted.profile)
         )
+        if processes.is_writer():  # not before all that it needs is there
+            place.tidy(force, locked)
         _train_and_score(replace(wanted, imported=imported))
         processes.wait()  # the others may not read a run that is not complete
     return place

@@ -138,6 +138,12 @@ def write(table: Table, folder: Path) -> list[Path]:
     return [Path(folder) / file for file in contents]
 
 
+def remove(dataset: str, folder: Path) -> None:
+    """Take away what `write` wrote of other runs."""
+    for end in (".csv", ".md", ".html", "-exploratory.csv", "-exploratory.md"):
+        (Path(folder) / f"{dataset}{end}").unlink(missing_ok=True)
+
+
 def exploratory(results: Results) -> pd.DataFrame:
     """All paired differences (the primary one among them, so marked), the swap tests of networks
     with attention, then each row's scores by the protocols and metrics that the main table does

@@ -70,6 +70,7 @@ def difference(
     theirs = results.by_seed(minus, protocol, test_size, metric)
     if ours is None or theirs is None or ours.columns.intersection(theirs.columns).empty:
         return None
+    expect_comparable(results, [subject, minus], protocol, test_size)
     primary = results.dataset == PRIMARY_DATASET and (subject, minus, protocol, metric) == (
         *CONTRASTS[0],
         results.poster.protocol,
@@ -78,6 +79,26 @@ def difference(
     return Difference(
         subject, minus, test_size, protocol, metric, **paired(ours, theirs), primary=primary
     )
+
+
+def expect_comparable(
+    results: Results, slugs: Iterable[str], protocol: str, test_size: str
+) -> None:
+    """Raise ResultsError unless these rows, which have runs, were asked the same queries, each in
+    a gallery as large: runs of another profile may lie among them."""
+    first, *others = slugs
+    sizes = {
+        slug: results.by_seed(slug, protocol, test_size, "n_gallery").iloc[:, 0]
+        for slug in (first, *others)
+    }
+    for other in others:
+        if not sizes[first].equals(sizes[other].rename(sizes[first].name)):
+            raise ResultsError(
+                f"{results.source / results.dataset}: {first} was scored on {len(sizes[first]):,} "
+                f"queries of {protocol} ({test_size}), {other} on {len(sizes[other]):,}, or in "
+                "another gallery, so that they cannot be compared; train the one of another "
+                "profile again (`rnnha run ... --force`), or keep it in another RNNHA_RESULTS"
+            )
 
 
 def paired(ours: pd.DataFrame, theirs: pd.DataFrame) -> dict:

@@ -177,7 +177,12 @@ def write(results: Results, folder: Path) -> list[Path]:
 def notes(results: Results, table: pd.DataFrame) -> list[str]:
     """What was done and what the intervals allow to say, from the runs' own files."""
     tuned = configurations(results.source, results.dataset, FINE_TUNED)[0]
-    start, (phase,) = tuned["checkpoint"], tuned["phases"]
+    start = tuned["checkpoint"]
+    phases = "; then ".join(
+        f"{phase['optimizer']}, {'peak ' if phase.get('one_cycle') else ''}rate {phase['lr']:g}, "
+        f"{phase['epochs']} epochs of batches of {phase['batch']}"
+        for phase in tuned["phases"]
+    )
     protocol, size = place(results)
     gallery = results.by_seed(FINE_TUNED, protocol, size, "n_gallery").to_numpy().max()
     widest = ((table["ci_high"] - table["ci_low"]) / 2)[table["metric"] == "mAP"].max()
@@ -192,8 +197,7 @@ def notes(results: Results, table: pd.DataFrame) -> list[str]:
         "one training, so it has no ±.",
         f"{TITLES[FINE_TUNED]}: all of that checkpoint but its two heads, trained on "
         f"{tuned['train_images']:,} photographs of {tuned['train_vehicles']:,} other vehicles, by "
-        f"profile {tuned['profile']}'s recipe for stage 1 as it stands ({phase['optimizer']}, peak "
-        f"rate {phase['lr']:g}, {phase['epochs']} epochs of batches of {phase['batch']}). Neither "
+        f"profile {tuned['profile']}'s recipe for stage 1 as it stands ({phases}). Neither "
         "the rate nor anything else was chosen by these photographs.",
         f"{TITLES[FROM_SCRATCH]}: the same network and profile from random weights, stage 0 and "
         "then stage 1 on the same photographs. So it differs from the fine-tuned one in two "

@@ -14,7 +14,8 @@ EVEN = 0.01  # how far from 1 the mass of an even map may be, in times a uniform
 
 def notes(results: Results) -> tuple[str, ...]:
     """The notes of a data set's table, a sentence or two each."""
-    found = _origin(results.data_set) + _training(results) + _test_lists(results.poster)
+    rows = [(slug, title) for slug, title, _ in table_rows(results.dataset)]
+    found = _origin(results.data_set) + training(results, rows) + _test_lists(results.poster)
     alike: dict[str, list[str]] = {}
     for r in rows_of(results.poster.name, results.data_set.synthetic):
         if r.note and finished(results.source, results.dataset, r.slug):
@@ -91,13 +92,13 @@ def _origin(data_set: DataSet) -> list[str]:
     return found
 
 
-def _training(results: Results) -> list[str]:
-    """A note for each profile that trained rows of the table, one for rows of a single seed, and
-    one for mixed precision."""
+def training(results: Results, rows: Iterable[tuple[str, str]]) -> list[str]:
+    """A note for each profile that trained some of these rows, pairs of slug and title, one for
+    rows of a single seed, and one for mixed precision."""
     trained: dict[tuple[str, str], dict[str, None]] = {}
     lone: list[str] = []
     mixed: dict[str, None] = {}
-    for slug, title, _ in table_rows(results.dataset):
+    for slug, title in rows:
         configs = configurations(results.source, results.dataset, slug)
         if len(configs) == 1 and configs[0].get("phases"):
             lone.append(title)

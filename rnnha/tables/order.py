@@ -9,6 +9,7 @@ from scipy import stats
 
 from rnnha.runs.results import Results
 from rnnha.scoring.intervals import TAIL, resampled_means
+from rnnha.tables.differences import expect_comparable
 from rnnha.tables.pages import label, of_list, published
 
 FEWEST = 3  # methods, below which an order says nothing
@@ -40,6 +41,8 @@ def order(results: Results) -> Order | None:
             ours[title] = table.mean(axis=1)
     if len(ours) < FEWEST:
         return None
+    run = [slug for slug, title, _ in results.rows if title in ours]
+    expect_comparable(results, run, poster.protocol, size)
     values = pd.DataFrame(ours)  # by vehicle, trial and query
     printed = np.array([paper[title] for title in ours])
     means = resampled_means(values, values.index.get_level_values("vehicle_id"))

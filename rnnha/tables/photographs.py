@@ -15,7 +15,7 @@ from rnnha.runs.folder import finished
 from rnnha.runs.results import Results, configurations
 from rnnha.tables import differences
 from rnnha.tables.differences import Difference
-from rnnha.tables.notes import made_by, told_viewpoints
+from rnnha.tables.notes import made_by, told_viewpoints, training
 from rnnha.tables.pages import HEADINGS, label, markdown_page, number
 
 DATASET, PROTOCOL, SIZE = "photographs", "cross-camera", "test"
@@ -72,11 +72,14 @@ def contrasts(results: Results) -> list[Difference]:
 
 
 def write(results: Results, folder: Path) -> list[Path]:
-    """Write photographs.csv and photographs.md; return their paths, none of fewer than two rows."""
+    """Write photographs.csv and photographs.md; return their paths. Of fewer than two rows nothing
+    is written, and what lies there of other runs goes."""
     table = build(results)
-    if table["method"].nunique() < 2:  # nothing is compared
-        return []
     csv, page = (Path(folder) / f"{DATASET}{suffix}" for suffix in (".csv", ".md"))
+    if table["method"].nunique() < 2:  # nothing is compared
+        for other in (csv, page):
+            other.unlink(missing_ok=True)
+        return []
     with atomic(csv) as temporary:
         table.to_csv(temporary, index=False, float_format="%.2f", lineterminator="\n")
     title = f"{results.data_set.title}: photographs of real vehicles"
@@ -124,8 +127,7 @@ def _notes(results: Results) -> list[str]:
         "paint are told.",
     ]
     if learned:
-        told.append(
-            f"Trained on {learned['train_images']:,} images of {learned['train_vehicles']:,} "
-            f"vehicles, profile {learned['profile']}, from random weights."
-        )
-    return told + told_viewpoints(configs) + made_by(results, [(r.slug, r.title) for r in rows])
+        images, vehicles = learned["train_images"], learned["train_vehicles"]
+        told.append(f"Trained on {images:,} images of {vehicles:,} vehicles.")
+    named = [(r.slug, r.title) for r in rows]
+    return told + training(results, named) + told_viewpoints(configs) + made_by(results, named)

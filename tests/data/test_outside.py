@@ -2,7 +2,7 @@
 
 import pytest
 
-from rnnha.data import outside
+from rnnha.data import outside, vehicleid
 from rnnha.data.sets import SETS, load
 from rnnha.files import DataError
 
@@ -27,9 +27,24 @@ def test_compcars_that_is_absent_broken_or_short_is_named(tmp_path):
     write_compcars(tmp_path, ["78/1/2014/aa.jpg", "bb.jpg"])
     with pytest.raises(DataError, match=r"train.txt: found 'bb.jpg'; expected a line <make>"):
         outside.compcars(tmp_path)
-    (tmp_path / "train_test_split/classification/train.txt").write_text("78/1/2014/aa.jpg\n")
+    file = tmp_path / "train_test_split/classification/train.txt"
+    file.write_text("78/x/2014/aa.jpg\n")
+    with pytest.raises(DataError, match="train.txt: found '78/x/2014/aa.jpg'; .* as a number"):
+        outside.compcars(tmp_path)
+    file.write_bytes("78/1/2014/\xe9.jpg\n\0".encode("latin-1"))
+    with pytest.raises(DataError, match="train.txt"):
+        outside.compcars(tmp_path)
+    file.write_text("78/1/2014/aa.jpg\n")
     with pytest.raises(DataError, match="found 1 images of 1 models; expected 16,016 of 431"):
         outside.compcars(tmp_path)
+
+
+def test_compcars_is_not_taken_for_vehicleid(tmp_path):
+    """Both have a folder train_test_split; CompCars' is where the project asks for it."""
+    write_compcars(tmp_path, ["78/1/2014/aa.jpg"])
+    assert not vehicleid.recognises(tmp_path)
+    (tmp_path / "train_test_split/test_list_800.txt").write_text("")
+    assert vehicleid.recognises(tmp_path)
 
 
 def test_real_sets_learn_from_compcars_and_rendered_ones_from_each_other():

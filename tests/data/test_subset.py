@@ -12,6 +12,7 @@ from rnnha.files import DataError
 from rnnha.scoring.protocols import score
 
 VEHICLES, CAMERAS = 10, 3
+HELD = {6, 7}  # two of ten, of a seed that must not change
 
 
 def benchmark(tmp_path, protocol: str, cameras: bool) -> Benchmark:
@@ -55,6 +56,25 @@ def test_a_held_out_query_never_finds_itself(tmp_path, protocol):
     assert known["ap"].tolist() == unknown["ap"].tolist()
 
 
+def test_held_out_vehicles_are_always_the_same(tmp_path):
+    """Settings are chosen on them, so two computers must hold out the same ones."""
+    for cameras in (True, False):
+        part = hold_out(benchmark(tmp_path, "veri", cameras=cameras))
+        held = part.manifest.loc[part.manifest["split"] != "train", "vehicle_id"]
+        assert set(held) == HELD
+
+
+def test_pictures_of_one_name_cannot_be_held_out(tmp_path):
+    """A folder a vehicle: training never looks at names, scoring tells images apart by them."""
+    whole = benchmark(tmp_path, "veri", cameras=True)
+    paths = [
+        f"{tmp_path}/{v}/{c}.jpg"
+        for v, c in zip(whole.manifest["vehicle_id"], whole.manifest["camera_id"], strict=True)
+    ]
+    with pytest.raises(DataError, match=r"\.jpg and .*\.jpg would be held out .* rename one"):
+        hold_out(replace(whole, manifest=whole.manifest.assign(path=paths)))
+
+
 def test_without_cameras_the_held_out_vehicles_are_a_test_list(tmp_path):
     part = hold_out(benchmark(tmp_path, "vehicleid", cameras=False))
     assert part.protocol == "vehicleid" and list(part.test_lists) == [2]
@@ -74,4 +94,12 @@ def test_some_training_vehicles_must_be_left(tmp_path, vehicles, share):
 def test_fewer_vehicles_keep_the_smallest_test_list_whole(tmp_path):
     part = fewer_vehicles(benchmark(tmp_path, "vehicleid", cameras=False), 4, 3)
     assert part.train["vehicle_id"].nunique() == 4 and list(part.test_lists) == [2]
-    assert {10, 11} <= set(part.test["vehicle_id"]) and part.notes
+    assert set(part.test["vehicle_id"]) == {10, 11}
+    assert part.notes == ("only 4 training and 2 test vehicles are used",)
+
+
+def test_without_lists_as_many_test_vehicles_stay_as_are_asked_for(tmp_path):
+    whole = replace(benchmark(tmp_path, "veri", cameras=True), test_lists={})
+    part = fewer_vehicles(whole, None, 3)
+    assert set(part.test["vehicle_id"]) == {10, 14, 19} and part.train["vehicle_id"].nunique() == 10
+    assert part.notes == ("only all training and 3 test vehicles are used",)

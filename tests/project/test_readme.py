@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 import textwrap
 from pathlib import Path
 
@@ -196,6 +197,22 @@ def test_the_data_card_has_each_criterion_as_the_results_have_it():
     card = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
     assert markdown.table(found.columns, found.itertuples(index=False)) in card
     assert set(found["criterion"].str[:2]) == {"1.", "2.", "3.", "4."}
+
+
+def test_a_criterion_without_its_number_names_the_file(tmp_path):
+    for name in ("data_audit.csv", "bench/learnable.csv", "tables/rendered-veri.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / "results" / name, tmp_path / name)
+    further = pd.read_csv(ROOT / "results" / "tables" / "rendered-veri-exploratory.csv")
+    target = tmp_path / "tables" / "rendered-veri-exploratory.csv"
+    further[further["role"] != "primary"].to_csv(target, index=False)
+    with pytest.raises(ValueError, match="exploratory.csv: the primary comparison is not in it"):
+        criteria.criteria(tmp_path)
+    further.to_csv(target, index=False)
+    audit = pd.read_csv(tmp_path / "data_audit.csv")
+    audit[audit["what"] != "camera alone"].to_csv(tmp_path / "data_audit.csv", index=False)
+    with pytest.raises(ValueError, match="data_audit.csv: mAP of camera alone is not in it"):
+        criteria.criteria(tmp_path)
 
 
 def test_the_data_card_tells_the_audit():

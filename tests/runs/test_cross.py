@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from rnnha.cli import main
 from rnnha.data.sets import load
 from rnnha.methods.network import build, load_checkpoint
 from rnnha.models import checkpoint as checkpoints
+from rnnha.paths import REFERENCE
 from rnnha.runs import outcome
 from rnnha.runs.folder import RunFolder
 from rnnha.runs.results import Results
@@ -146,6 +148,35 @@ def test_a_card_of_rendered_training_says_so_and_one_whose_stage0_is_lost_too(wo
     card = model_card(RunFolder(run))
     assert "4 rendered (synthetic) images" in card and "trained on no photograph" in card
     assert "stage 0 whose run is no longer here" in card and "CC BY 4.0" in card
+
+
+@pytest.mark.parametrize("row", ["googlenet", "rnn-ha-given"])
+def test_a_card_of_what_learned_nothing_from_the_set_says_so(row, tmp_path):
+    """From the committed files of such runs; GoogLeNet knows car models of another set."""
+    from rnnha.runs.export import model_card
+
+    dataset = "rendered-veri" if row == "googlenet" else "photographs"
+    run = tmp_path / dataset / row / "seed0"
+    shutil.copytree(REFERENCE / dataset / row / "seed0", run)
+    (run / "weights.safetensors").write_bytes(b"weights")
+    card = model_card(RunFolder(run))
+    assert "and nothing of Rendered-VeRi" in card or "nothing of Vehicle-Re-ID-Dataset" in card
+    assert card.splitlines()[0].endswith(("scored on Rendered-VeRi", "on Vehicle-Re-ID-Dataset"))
+
+
+def test_only_the_profile_that_is_shipped_is_released(tmp_path, monkeypatch):
+    """`make smoke` leaves a finished RNN-HA, too."""
+    from rnnha.runs import release
+    from rnnha.runs.results import ResultsError
+
+    monkeypatch.setattr("rnnha.paths.RESULTS", tmp_path)
+    scores = queries({"a": (2, 1.0, 1)})
+    run = write_run(tmp_path / "runs", release.DATASET, release.ROW, release.SEED, scores)
+    (run / "config.json").write_text(json.dumps({"profile": "smoke"}))
+    (run / "weights.safetensors").write_bytes(b"weights")
+    with pytest.raises(ResultsError, match="is of profile smoke; the shipped one is of rendered"):
+        release.release(tmp_path / "shipped.safetensors")
+    assert not (tmp_path / "shipped.safetensors").exists()
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,17 @@ def test_plan_without_any_data(slug, dataset, expected, monkeypatch, tmp_path, c
     assert [text for text in expected if text not in told] == []
 
 
+def test_a_dry_run_of_held_out_vehicles_counts_what_is_left_to_train_on(tiny, capsys):
+    """13 of 16 vehicles with four images each; and seconds without a dry run are no option."""
+    asked = ["run", "rnn-ha", "--dataset", str(tiny), "--profile", "smoke"]
+    assert main([*asked, "--dry-run"]) == 0
+    assert "64 training images, 16 vehicles" in capsys.readouterr().out
+    assert main([*asked, "--dry-run", "--holdout"]) == 0
+    assert "52 training images, 13 vehicles" in capsys.readouterr().out
+    assert main([*asked, "--step-seconds", "1"]) == 1
+    assert "--step-seconds is for a dry run" in capsys.readouterr().err
+
+
 def test_a_dry_run_tells_the_disk_and_the_weights_that_the_run_will_need(
     monkeypatch, tmp_path, capsys
 ):

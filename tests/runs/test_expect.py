@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 import tiny_sets
@@ -18,19 +19,25 @@ def test_a_finished_run_is_the_same_when_its_settings_come_back_from_a_file():
     """The losses on distances have a pair among their settings, which a file holds as a list."""
     config = {"phases": [{"decay": (0.7, 10_000)}]}
 
-    def wanted(asked: dict) -> SimpleNamespace:
+    def wanted(asked: dict, lists: tuple[int, ...] = (50,)) -> SimpleNamespace:
         found = json.loads(json.dumps(config)) | {"key_parts": {"data": "k"}}
+        metrics = pd.DataFrame({"test_size": ["50", "100"]})
         return SimpleNamespace(
-            folder=SimpleNamespace(config=lambda: found, path="runs/x"),
+            folder=SimpleNamespace(config=lambda: found, path="runs/x", metrics=lambda: metrics),
+            row=experiments.row("ccl"),
             config=lambda: asked,
             checkpoint=None,
-            benchmark=SimpleNamespace(key="k"),
+            benchmark=SimpleNamespace(key="k", test_lists=dict.fromkeys(lists)),
             precision="float32",
         )
 
     expect_same(wanted(config))
     with pytest.raises(ValueError, match="another phases"):
         expect_same(wanted({"phases": [{"decay": (0.7, 5_000)}]}))
+    # A test list that came later has no scores in the run.
+    expect_same(wanted(config, lists=(50, 100)))
+    with pytest.raises(ValueError, match="another test lists; `rnnha run ccl --force`"):
+        expect_same(wanted(config, lists=(50, 100, 200)))
 
 
 def test_only_who_learns_from_the_set_asks_for_its_coarse_labels(tmp_path):

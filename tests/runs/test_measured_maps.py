@@ -15,6 +15,7 @@ from noise_pictures import SIZE, network
 from rnnha import paths
 from rnnha.data.manifest import make_manifest, names_of
 from rnnha.data.subset import test_images as images_of
+from rnnha.files import DataError
 from rnnha.images.batches import normalise
 from rnnha.images.cache import Images
 from rnnha.models.backbones import SmallVGGM
@@ -137,8 +138,11 @@ def test_runs_of_held_out_vehicles_and_untrained_ones_are_not_measured(monkeypat
             write_run(tmp_path / "runs", dataset, slug, 0, queries({"a.jpg": (1, 1.0, 1)}))
             config = {"dataset": dataset, "synthetic": True}
             (locate(dataset, slug, 0).path / "config.json").write_text(json.dumps(config))
-    (found,) = maps.measurable()
-    assert found == locate("rendered-veri", "rnn-ha", 0)
+    expected = [locate("rendered-veri", "rnn-ha", 0)]
+    assert maps.measurable() == maps.measurable(rows=["ablation"]) == expected
+    assert maps.measurable(["rendered-veri", "rendered-vehicleid"]) == expected
+    with pytest.raises(DataError, match="rendered-very"):
+        maps.measurable(["rendered-veri", "rendered-very"])
 
 
 def test_the_files_of_a_run_come_back_as_they_were_written(benchmark, both, found, tmp_path):

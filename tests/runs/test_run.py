@@ -267,6 +267,25 @@ def test_a_finished_run_of_other_settings_is_not_passed_off(tiny, undisturbed):
             run("rnn-ha", str(tiny), 0, "smoke", precision="bfloat16")
 
 
+def test_force_forgets_a_finished_run_only_when_its_start_is_there(tiny, undisturbed, tmp_path):
+    """Its stage 0 is of another profile: nothing can begin, and nothing is lost."""
+    shutil.copytree(undisturbed.parents[1], tmp_path / "results")
+    kept = tmp_path / "results" / "runs" / "tiny" / "rnn-ha" / "seed0"
+    before = {file.name: file.read_bytes() for file in kept.iterdir()}
+    assert "metrics.csv" in before
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rnnha.paths.RESULTS", tmp_path / "results")
+        patch.setattr("rnnha.paths.DATA", tmp_path / "data")
+        with pytest.raises(ValueError, match=r"stage0.* another profile.*stage0 --force"):
+            run("rnn-ha", str(tiny), 0, "rendered", force=True)
+        assert {file.name: file.read_bytes() for file in kept.iterdir()} == before
+        (kept / "maps.csv.gz").write_text("of the weights that go")
+        again = run("rnn-ha", str(tiny), 0, "smoke", force=True)
+        assert not (kept / "maps.csv.gz").exists(), "it was made anew"
+    assert again == kept
+    assert (kept / "metrics.csv").read_bytes() == before["metrics.csv"]
+
+
 def test_a_finished_run_of_other_data_is_not_passed_off(tiny, undisturbed, tmp_path):
     shutil.copytree(tiny.parent, tmp_path / "other")
     lines = (tmp_path / "other" / "tiny.csv").read_text().splitlines()

@@ -13,7 +13,7 @@ from fake_runs import queries, write_run
 from rnnha.report.rebuild import rebuild
 from rnnha.runs.results import Results, ResultsError
 from rnnha.runs.small_files import write_per_query
-from rnnha.tables import build
+from rnnha.tables import build, order
 from rnnha.tables import differences as compared
 from rnnha.tables.reference import accept
 
@@ -136,6 +136,36 @@ def test_seeds_scored_on_different_queries_are_refused(tmp_path):
     write_run(tmp_path, "veri", "rnn-ha", 1, queries({"other.jpg": (1, 1.0, 1)}))
     with pytest.raises(ResultsError, match="rnn-ha.*same queries"):
         build.build(Results(tmp_path, "veri"))
+
+
+def test_seeds_of_other_profiles_are_refused(tmp_path):
+    for seed, profile in enumerate(("rendered", "rendered", "smoke")):
+        folder = write_run(tmp_path, "veri", "rnn-ha", seed, queries(SEED0))
+        config = {"settings_key": "k", "profile": profile, "phases": []}
+        (folder / "config.json").write_text(json.dumps(config))
+    said = (
+        "rnn-ha: the seeds were not trained alike .*seed 0 of profile rendered, seed 1 .*; seed 2"
+    )
+    with pytest.raises(ResultsError, match=said):
+        build.build(Results(tmp_path, "veri"))
+
+
+def test_rows_that_were_asked_other_queries_are_not_compared(tmp_path):
+    """What a run of profile smoke leaves among the others: fewer queries, a smaller gallery."""
+    few = dict(list(SEED0.items())[:-1])
+    write_run(tmp_path / "few", "veri", "rnn-ha", 0, queries(few))
+    write_run(tmp_path / "few", "veri", "rnn-h", 0, queries(SEED0))
+    write_run(tmp_path / "small", "veri", "rnn-ha", 0, queries(SEED0).assign(n_gallery=5))
+    write_run(tmp_path / "small", "veri", "rnn-h", 0, queries(SEED0))
+    for source in ("few", "small"):
+        results = Results(tmp_path / source, "veri")
+        for pair in (("rnn-ha", "rnn-h"), ("rnn-h", "rnn-ha")):
+            with pytest.raises(ResultsError, match="rnn-h.* cannot be compared"):
+                compared.difference(results, *pair, "image-to-image", "test", "mAP")
+    for slug in ("fc-ha", "vami"):
+        write_run(tmp_path / "few", "veri", slug, 0, queries(SEED0))
+    with pytest.raises(ResultsError, match="cannot be compared"):
+        order.order(Results(tmp_path / "few", "veri"))
 
 
 def test_unfinished_runs_do_not_count(tmp_path):
@@ -378,7 +408,9 @@ def test_what_was_made_of_other_runs_goes(tmp_path):
     tables.mkdir(parents=True), figures.mkdir()
     of_others = [tables / f"rendered-veri-released.{kind}" for kind in ("csv", "md")]
     of_others += [figures / "rendered-veri-training.png", figures / "rendered-vehicleid-cmc.png"]
-    of_others += [figures / "rendered-veri-embeddings.png"]
+    of_others += [figures / "rendered-veri-embeddings.png", tables / "photographs.md"]
+    ends = (".csv", ".md", ".html", "-exploratory.csv", "-exploratory.md")
+    of_others += [tables / f"{real}{end}" for real in ("veri", "vehicleid") for end in ends]
     for file in (*of_others, own := figures / "own-drawing.png"):
         file.write_text("of the reference")
     written = rebuild(tmp_path, tmp_path / "out")

@@ -16,7 +16,7 @@ START = {
     "sha256": "ab" * 32,
     "seen": [{"dataset": "rendered-veri", "synthetic": True, "vehicles": 600}],
 }
-PHASE = {"epochs": 3, "batch": 32, "optimizer": "sgd", "lr": 0.05}
+PHASE = {"epochs": 3, "batch": 32, "optimizer": "sgd", "lr": 0.05, "one_cycle": True}
 # ranks of the one right image among 10, and among the 5 of the query's type
 RANKS = {
     ("rnn-ha-given", 0): ((1, 4, 2), (1, 3, 2)),

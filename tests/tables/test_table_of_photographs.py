@@ -38,7 +38,9 @@ def test_the_page_parts_controls_and_says_what_it_is(results, tmp_path):
     assert "photographs of real vehicles" in lines[0] and csv.exists()
     order = [line.split(" | ")[0].strip("| ") for line in lines if line.startswith("| ")]
     assert order[-3:] == ["Triplet Loss", "controls, not in the paper", "BNNeck baseline"]
-    assert photographs.write(Results(tmp_path / "none", "photographs"), tmp_path) == []
+    # Of other runs nothing is compared: what lies there would be taken for theirs.
+    assert photographs.write(Results(tmp_path / "none", "photographs"), tmp_path / "tables") == []
+    assert not csv.exists() and not page.exists()
 
 
 def test_the_papers_question_is_answered_in_the_words_of_the_tables(results, tmp_path):
@@ -58,13 +60,20 @@ def test_the_papers_question_is_answered_in_the_words_of_the_tables(results, tmp
 def test_what_the_networks_learned_from_is_told_beside_rows_that_are_no_networks(results, tmp_path):
     """BOW-CN stands before them and learns words from the images, not from vehicles."""
     write_run(tmp_path, "photographs", "bow-cn", 0, queries(SCORES, "cross-camera"))
-    learned = {"bow-cn": {}, "triplet": {"train_vehicles": 92}}
+    trained = {"train_vehicles": 92, "phases": [{"epochs": 1}], "pretrained": "from scratch"}
+    imagenet = trained | {"profile": "paper", "pretrained": {"label": "ResNet-50 (V1)"}}
+    learned = {"bow-cn": {}, "triplet": trained, "bnneck": imagenet}
     for slug, more in learned.items():
-        file = tmp_path / "photographs" / slug / "seed0" / "config.json"
-        config = {"settings_key": "k", "train_images": 184, "profile": "rendered", **more}
-        file.write_text(json.dumps(config))
+        for run in (tmp_path / "photographs" / slug).iterdir():
+            config = {"settings_key": "k", "train_images": 184, "profile": "rendered", **more}
+            (run / "config.json").write_text(json.dumps(config))
+            (run / "env.json").write_text(json.dumps({"precision": "float32"}))
     page = photographs.write(Results(tmp_path, "photographs"), tmp_path / "tables")[1]
-    assert "Trained on 184 images of 92 vehicles, profile rendered" in page.read_text()
+    text = page.read_text()
+    assert "- Trained on 184 images of 92 vehicles.\n" in text
+    assert "- Triplet Loss: profile rendered." in text and "trained from random weights" in text
+    assert "- BNNeck baseline: profile paper, at the paper's size; the backbones began" in text
+    assert "ImageNet weights (ResNet-50 (V1))" in text
 
 
 def test_it_is_said_who_told_the_viewpoints(results, tmp_path):
