@@ -7,9 +7,11 @@ PRECISION ?= float32
 VENV     ?= .venv
 # Side by side: one training a GPU, else one a core, each with a single thread. Two such
 # trainings use two cores about twice as well as one training with two threads.
+# CUDA_VISIBLE_DEVICES, where it is set, names the GPUs: none, or a number below 0, hides them all.
 comma    := ,
 GPUS     := $(if $(filter undefined,$(origin CUDA_VISIBLE_DEVICES)),$(shell nvidia-smi -L 2>&1 \
-            | sed -n 's/^GPU \([0-9]*\):.*/\1/p'),$(subst $(comma), ,$(CUDA_VISIBLE_DEVICES)))
+            | sed -n 's/^GPU \([0-9]*\):.*/\1/p'),$(filter-out \
+            -%,$(subst $(comma), ,$(CUDA_VISIBLE_DEVICES))))
 JOBS     ?= $(if $(GPUS),$(words $(GPUS)),$(shell getconf _NPROCESSORS_ONLN))
 # An empty one would be this folder itself, with its notebooks.
 override RNNHA_RESULTS := $(or $(RNNHA_RESULTS),results)
@@ -70,8 +72,7 @@ INSIDE   = $(MAKE) --no-print-directory PLAN=$(PLANNED)
 reproduce: data ## train, score and show everything; goes on where an earlier call stopped
 	@$(SINGLE) $(RNNHA) status --plan $(if $(FORCE),--force) --jobs $(JOBS) $(ASKED)
 	@mkdir -p build && $(LEFT) $(ASKED) > $(PLANNED)
-	@$(INSIDE) -j$(JOBS) everything
-	@rm -f $(PLANNED)
+	@$(INSIDE) -j$(JOBS) everything; code=$$?; rm -f $(PLANNED); exit $$code
 	@$(RNNHA) tables --compare
 	@echo
 	@echo "tables and figures  "$(ROOM)/tables, $(ROOM)/figures
@@ -115,8 +116,8 @@ tables: $(READY) ## rebuild tables and figures from the committed small results 
 
 notebooks: data ## execute the notebooks over the finished runs
 	@mkdir -p build && $(LEFT) --finished --datasets $(DATASETS) > $(PLANNED)
-	@$(INSIDE) TRAIN= TABLES= $(EXPORT) -j$(JOBS) everything
-	@rm -f $(PLANNED)
+	@$(INSIDE) TRAIN= TABLES= $(EXPORT) -j$(JOBS) everything; code=$$?; \
+	  rm -f $(PLANNED); exit $$code
 
 report: EXPORT = REPORT=yes
 report: explorer notebooks ## the report, with the explorer: build/report, and build/report.zip to send
@@ -154,7 +155,7 @@ strip: $(READY) ## take outputs and execution marks out of the notebooks
 
 # The peers' compiled scorer fits the Python and NumPy that it was built with, those of .venv-bench.
 KEEP     = $(if $(WRITE),--write)
-bench: $(READY) ## speed: start-up, scoring beside its peers, sets of real size, training, explorer (WRITE=1)
+bench: data ## speed: start-up, scoring beside its peers, sets of real size, training, explorer (WRITE=1)
 	@PYTHONPATH=. "$(PYTHON)" bench/start.py $(KEEP)
 	@"$(PYTHON)" bench/peers.py
 	@PYTHONPATH=. .venv-bench/bin/python bench/scoring.py $(KEEP)
@@ -179,9 +180,12 @@ lock: ## resolve pyproject.toml into requirements.lock anew (needs uv; UPGRADE=1
 	  --fork-strategy fewest --no-annotate --no-header --quiet $(if $(UPGRADE),--upgrade) \
 	  --output-file requirements.lock
 
+# In build/, what took hours: renders, and the runs of the study and of benchmarks.
+MADE     = study learnable viewpoints bfloat16
 clean: ## remove caches and build/, never data or renders; RUNS=1 removes the runs too
 	rm -rf .pytest_cache .ruff_cache .import_linter_cache *.egg-info
-	test ! -d build || find build -mindepth 1 -maxdepth 1 ! -name render -exec rm -rf {} +
+	test ! -d build || find build -mindepth 1 -maxdepth 1 ! -name render \
+	  $(if $(filter 1,$(RUNS)),,$(MADE:%=! -name %)) -exec rm -rf {} +
 	@rmdir build 2>/dev/null || true
 	find rnnha rendering study tests bench -name __pycache__ -prune -exec rm -rf {} +
 	$(if $(filter 1,$(RUNS)),rm -rf $(ROOM)/runs $(ROOM)/notebooks $(ROOM)/report $(ROOM)/report.zip)

@@ -19,8 +19,8 @@ BUILD = Path(__file__).parents[1] / "build"
 # Before rnnha is imported: it reads the variable once.
 os.environ.setdefault("RNNHA_RESULTS", str(BUILD / "learnable"))
 SET = "rendered-veri-dev"
-COLUMNS = ["vehicles", "image_size", "epochs", "seed", "auc_look_alikes", "auc_all"]
-COLUMNS += ["mAP", "mAP_look_alikes", "minutes"]
+CASE = ("vehicles", "image_size", "epochs", "seed")
+COLUMNS = [*CASE, "auc_look_alikes", "auc_all", "mAP", "mAP_look_alikes", "minutes"]
 
 
 def point(name: str, vehicles: int, size: int, epochs: int, seed: int) -> dict:
@@ -90,7 +90,7 @@ def main() -> None:
         from machine import keep
 
         name = "learnable" if options.set == SET else f"learnable-{options.set}"
-        keep(rows, COLUMNS, f"{name}.csv", threads=1)
+        keep(rows, COLUMNS, f"{name}.csv", threads=1, case=CASE)
 
 
 if __name__ == "__main__":

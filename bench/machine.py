@@ -25,14 +25,23 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def keep(rows: list[dict], columns: list[str], name: str, threads: int) -> None:
+def keep(
+    rows: list[dict], columns: list[str], name: str, threads: int, case: tuple[str, ...] = ()
+) -> None:
     """Write results/bench/<name>, numbers with four digits that count; rows of other processors
-    or another number of threads stay there."""
+    or another number of threads stay there, and those that differ from all new ones in `case`:
+    columns that say what was measured, where a call may measure a part of it."""
     machine = {"processor": processor(), "threads": str(threads)}
     table, other = TABLES / name, []
     if table.exists():
         with open(table, newline="") as file:
-            other = [row for row in csv.DictReader(file) if machine.items() - row.items()]
+            known = list(csv.DictReader(file))
+        measured = {tuple(str(row[c]) for c in case) for row in rows}
+        other = [
+            row
+            for row in known
+            if machine.items() - row.items() or tuple(row[c] for c in case) not in measured
+        ]
     with atomic(table) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.DictWriter(file, [*columns, *machine], lineterminator="\n")
         writer.writeheader()

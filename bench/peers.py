@@ -20,18 +20,19 @@ VENV = ROOT / ".venv-bench"
 PYTHON = VENV / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 PEERS = VENV / "peers"
 
-COMPILER = ["numpy==2.4.6", "cython==3.2.4", "setuptools==80.9.0", "threadpoolctl==3.6.0"]
+COMPILER = ["numpy==2.4.6", "cython==3.2.4", "setuptools==80.9.0"]
+IMPORTED = ["threadpoolctl==3.6.0", "filelock==4.2.12", "psutil==7.2.2"]  # by our side of the race
 CYTHON_SCORER = ("fastreid==1.4.0", "fastreid/evaluation/rank_cylib/rank_cy.pyx")
 PYTHON_SCORER = ("torchreid==0.2.5", "torchreid-0.2.5/torchreid/reid/metrics/rank.py")
 
 
 def main() -> None:
-    done = VENV / "complete"
-    if done.exists():
+    done, wanted = VENV / "complete", "\n".join([*COMPILER, *IMPORTED])
+    if done.exists() and done.read_text() == wanted:
         return
     print("making .venv-bench with the scorers of fast-reid and torchreid", flush=True)
     venv.create(VENV, with_pip=True, clear=True)
-    pip("install", *COMPILER)
+    pip("install", *COMPILER, *IMPORTED)
     PEERS.mkdir()
     with tempfile.TemporaryDirectory() as folder:
         with zipfile.ZipFile(download(CYTHON_SCORER[0], Path(folder), "--only-binary")) as wheel:
@@ -39,7 +40,7 @@ def main() -> None:
         with tarfile.open(download(PYTHON_SCORER[0], Path(folder), "--no-binary")) as source:
             (PEERS / "torchreid_rank.py").write_bytes(source.extractfile(PYTHON_SCORER[1]).read())
     compile_cython()
-    done.touch()
+    done.write_text(wanted)
 
 
 def pip(*arguments: str) -> None:

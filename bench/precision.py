@@ -110,7 +110,7 @@ def main() -> None:
             f"difference {r['difference']:+.2f} [{r['ci_low']:+.2f}, {r['ci_high']:+.2f}]"
         )
     if arguments.write:
-        keep(rows, COLUMNS, "precision.csv", threads=1)
+        keep(rows, COLUMNS, "precision.csv", threads=1, case=("dataset",))
 
 
 if __name__ == "__main__":

@@ -26,6 +26,12 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def _count(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, found {number}")
+    return number
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m rendering",
@@ -36,14 +42,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, help="folder to write into (build/render/SET)")
     parser.add_argument("--vehicle", type=int, help="only this vehicle")
     parser.add_argument("--shot", type=int, help="only this image of the vehicle, counted from 0")
-    parser.add_argument("--limit", type=int, help="only so many images, spread over the set")
-    parser.add_argument("--workers", type=int, help="processes side by side (one a core)")
+    parser.add_argument("--limit", type=_count, help="only so many images, spread over the set")
+    parser.add_argument("--workers", type=_count, help="processes side by side (one a core)")
     parser.add_argument("--audit", action="store_true", help="can it be solved without the cues?")
     parser.add_argument(
         "--criteria", action="store_true", help="what a set must be, and what the results say"
     )
-    parser.add_argument("--seen", type=int, metavar="N", help="are the cues of N shots visible?")
-    parser.add_argument("--pairs", type=int, metavar="N", help="a sheet of N look-alike pairs")
+    parser.add_argument("--seen", type=_count, metavar="N", help="are the cues of N shots visible?")
+    parser.add_argument("--pairs", type=_count, metavar="N", help="a sheet of N look-alike pairs")
     return parser
 
 
@@ -60,12 +66,12 @@ def _render(options: argparse.Namespace) -> None:
     if options.criteria:
         print(criteria.criteria().to_string(index=False))
         return
-    if options.seen:
+    if options.seen is not None:
         from rendering.seen import seen, told
 
         print(told(seen(options.set, options.seen, workers=workers)))
         return
-    if options.pairs:
+    if options.pairs is not None:
         from rendering.seen import sheet
 
         page = sheet(options.set, options.pairs, workers=workers)

@@ -19,7 +19,7 @@ from rendering import labels
 from rendering.archive import pack
 from rendering.plan import LONG_SIDE, generator, light, models, passage, plan, vehicles
 from rendering.recipes import recipe
-from rnnha.paths import atomic
+from rnnha.paths import alone, atomic
 
 __all__ = ["pack", "plan", "render", "render_one"]
 
@@ -54,11 +54,14 @@ def _day(name: str, vehicle_id: int, track: int):
 
 @lru_cache(maxsize=2)
 def _body(name: str, vehicle_id: int, cues):
-    return _make_body(name, vehicles(name)[vehicle_id], cues)
+    body = _make_body(name, vehicles(name)[vehicle_id], cues)
+    if cues is not None:  # the same frame, though luggage and flags are gone
+        body.outline = _body(name, vehicle_id, None).outline
+    return body
 
 
 @lru_cache(maxsize=2)
-def _setting(name: str, vehicle_id: int, track: int, camera: int, cues):
+def _setting(name: str, vehicle_id: int, track: int, camera: int):
     from rendering import shot
 
     def neighbour(rng):
@@ -66,7 +69,7 @@ def _setting(name: str, vehicle_id: int, track: int, camera: int, cues):
 
     viewer, pose, rng = passage(name, vehicle_id, track, camera)
     weather = light(rng)
-    body, day = _body(name, vehicle_id, cues), _day(name, vehicle_id, track)
+    body, day = _body(name, vehicle_id, None), _day(name, vehicle_id, track)
     return shot.stage(viewer, pose, weather, body, neighbour, rng, LONG_SIDE, day)
 
 
@@ -82,7 +85,7 @@ def row(name: str, vehicle_id: int, shot: int) -> pd.Series:
 def _arguments(name: str, chosen, cues):
     camera = 0 if pd.isna(chosen.camera) else int(chosen.camera)
     vehicle_id = int(chosen.vehicle_id)
-    setting = _setting(name, vehicle_id, int(chosen.track), camera, cues)
+    setting = _setting(name, vehicle_id, int(chosen.track), camera)
     rng = generator(name, vehicle_id, int(chosen.shot), 6)
     return setting, _body(name, vehicle_id, cues), float(chosen.step), rng
 
@@ -90,7 +93,8 @@ def _arguments(name: str, chosen, cues):
 def render_one(name: str, vehicle_id: int, shot: int, cues=None, masks: bool = True):
     """One shot, regenerated from set, vehicle and shot: `shot.Pictures`.
 
-    cues: None for the vehicle's own, () for the vehicle without any; masks: render them too.
+    cues: None for the vehicle's own, () for the vehicle without any, in the same frame and
+    surroundings; masks: render them too.
     """
     from rendering.shot import take
 
@@ -180,12 +184,13 @@ def render(
     workers: int = 1,
     progress: bool = True,
 ) -> Path:
-    """Render a set into the folder `out` and write its label files, images.csv last.
+    """Render a set into the folder `out` and write label files of all that is there, images.csv
+    last.
 
     vehicles: only these ids; shot: only this one of each; limit: about so many images, from
     vehicles spread over the set. Finished images are kept, so that an interrupted call can be
-    repeated. workers: processes of one thread each. Raises KeyError for an unknown set, vehicle or
-    shot.
+    repeated; another process that renders there is waited for. workers: processes of one thread
+    each. Raises KeyError for an unknown set, vehicle or shot.
     """
     out = Path(out)
     shots = _chosen_shots(name, vehicles, limit)
@@ -193,23 +198,30 @@ def render(
         shots = shots[shots["shot"] == shot]
         if shots.empty:
             raise KeyError(f"{name} has no shot {shot} of these vehicles")
-    missing = [
-        s
-        for s in shots.itertuples()
-        if not all((out / path).is_file() for path in _wanted(name, s))
-    ]
-    jobs: dict[int, list[int]] = {}
-    for s in missing:
-        jobs.setdefault(s.vehicle_id, []).append(s.shot)
-    done = len(shots) - len(missing)
-    with tqdm(total=len(shots), initial=done, unit="image", desc=name, disable=not progress) as bar:
-        if jobs:
-            _run(name, out, jobs, workers, bar)
-    if recipe(name).layout == "veri":
-        _copy_queries(shots, out)
-    shots = shots.assign(visible_cues=[_noted(out, s) for s in shots.itertuples()])
-    labels.write(name, shots, out)
+    with alone(out, name):
+        missing = shots[~_finished(name, shots, out)]
+        jobs = {int(v): of["shot"].tolist() for v, of in missing.groupby("vehicle_id")}
+        done, unit = len(shots) - len(missing), "image"
+        with tqdm(
+            total=len(shots), initial=done, unit=unit, desc=name, disable=not progress
+        ) as bar:
+            if jobs:
+                _run(name, out, jobs, workers, bar)
+        everything = plan(name)
+        shots = everything[_finished(name, everything, out)]
+        if recipe(name).layout == "veri":
+            _copy_queries(shots, out)
+        shots = shots.assign(visible_cues=[_noted(out, s) for s in shots.itertuples()])
+        labels.write(name, shots, out)
     return out
+
+
+def _finished(name: str, shots: pd.DataFrame, out: Path) -> np.ndarray:
+    """bool [N]: of which shots all files are there."""
+    there = (
+        all((out / path).is_file() for path in _wanted(name, shot)) for shot in shots.itertuples()
+    )
+    return np.fromiter(there, bool, len(shots))
 
 
 def _noted(out: Path, chosen) -> str:

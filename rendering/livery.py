@@ -3,6 +3,8 @@
 Each vehicle has two accent colours that stand out from its paint and return in most of its cues,
 as on the vehicles of a firm, so that pictures from different sides have something in common. Two
 vehicles of one model and paint differ on every side by the kinds of their cues or their colours.
+(A slant of one bar shows the first of its two colours alone; what that leaves alike, docs/data.md
+says. The sets are frozen.)
 """
 
 import numpy as np

@@ -1,8 +1,8 @@
 """What is in a rendered set: a table with one row a shot, drawn up without rendering anything.
 
 Everything random about a shot comes from generators seeded by (set version, set, vehicle, pass
-or shot, purpose). Which cameras a vehicle passes, and all that surrounds it, is drawn without
-looking at its model, paint or cues.
+or shot, purpose). Which cameras a vehicle passes is drawn without looking at it, and what surrounds
+it without looking at its paint; only from its outline other things keep their distance.
 """
 
 import zlib

@@ -176,6 +176,7 @@ def key(level: Level, name: str = "rendered") -> str:
         "models": [model.name for model in drawn.models],
         "train_vehicles": level.train_vehicles,
         "rows": scales,
+        "images": profile(level, name).images,
         "seeds": SEEDS,
     }
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]

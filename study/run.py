@@ -40,12 +40,15 @@ def study(levels: list[Level], jobs: int, profile_name: str = "rendered") -> Non
         folder = rendered(level.rendered, jobs)
         print(f"{level.name}: training", flush=True)
         made_with: list[str] = []
-        with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_one_thread) as pool:
+        pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_one_thread)
+        try:
             for slugs in (["stage0"], [*ROWS, UNTRAINED]):
                 asked = [(slug, seed) for slug in slugs for seed in SEEDS[: _seeds(slug)]]
                 tasks = [pool.submit(train, level, folder, *a, profile_name) for a in asked]
                 tables, by = zip(*(task.result() for task in tasks), strict=True)
                 made_with += by
+        finally:
+            pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C nothing new is begun
         keep(level, pd.concat(tables, ignore_index=True), made_with)
 
 

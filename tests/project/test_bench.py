@@ -23,6 +23,7 @@ import folders  # noqa: E402
 import full_size  # noqa: E402
 import full_size_scoring  # noqa: E402
 import machine  # noqa: E402
+import peers  # noqa: E402
 
 import training as benchmark_training  # noqa: E402
 
@@ -161,6 +162,35 @@ def test_both_ways_read_the_same_images(tmp_path):
     )
     ours = normalise(benchmark_training.Images(paths, 64).stack(range(3)))
     assert_close(theirs, ours, rtol=0, atol=1.01 / 255 / min(STD))
+
+
+def test_our_side_of_the_race_needs_what_its_environment_gets():
+    """`bench/scoring.py` runs in `.venv-bench`, where little is installed."""
+    got = {requirement.partition("==")[0] for requirement in peers.COMPILER + peers.IMPORTED}
+    code = (
+        "import importlib.abc, sys\n"
+        f"got, own = {got!r}, {{'rnnha', 'machine'}}\n"
+        "class Only(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        top = name.partition('.')[0]\n"
+        "        if top not in got | own | sys.stdlib_module_names:\n"
+        "            raise ModuleNotFoundError(f'{name} is not in .venv-bench')\n"
+        "sys.meta_path.insert(0, Only())\n"
+        "import machine, rnnha.scoring.ranking\n"
+    )
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'bench'}"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+def test_a_part_that_is_measured_anew_leaves_the_other_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "TABLES", tmp_path)
+    monkeypatch.setattr(machine, "ROOT", tmp_path)
+    monkeypatch.setattr(machine, "processor", lambda: "A")
+    columns, case = ["size", "mAP"], ("size",)
+    machine.keep([{"size": s, "mAP": 1.0} for s in (96, 128)], columns, "t.csv", 1, case)
+    machine.keep([{"size": 96, "mAP": 2.0}], columns, "t.csv", 1, case)
+    lines = (tmp_path / "t.csv").read_text().splitlines()
+    assert lines[1:] == ["128,1,A,1", "96,2,A,1"]
 
 
 def test_memory_settings_are_those_of_the_makefile():

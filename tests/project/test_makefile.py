@@ -524,7 +524,8 @@ def test_one_job_a_gpu_where_there_are_gpus(project: Project, bare: Path):
 
     assert jobs() == "3"
     assert jobs(CUDA_VISIBLE_DEVICES="1,2") == "2"
-    assert jobs(CUDA_VISIBLE_DEVICES="") == "7"  # CUDA's way to hide them all
+    for hidden in ("", "-1"):  # CUDA's ways to hide them all
+        assert jobs(CUDA_VISIBLE_DEVICES=hidden) == "7"
     assert jobs(JOBS="5") == "5"
     project.write_script("path/nvidia-smi", "#!/bin/sh\necho 'NVIDIA-SMI has failed'; exit 9\n")
     assert jobs() == "7"
@@ -550,11 +551,18 @@ def test_clean_leaves_data_and_runs_unless_told(project: Project):
     assert "kept" in told
     assert not (project.folder / "build").exists()
     assert not (project.folder / "rnnha/__pycache__").exists()
-    picture = project.folder / "build/render/rendered-veri/0001.jpg"  # hours of work
-    picture.parent.mkdir(parents=True)
-    picture.touch()
+    # Hours of work: pictures, and the trainings of an unfinished study.
+    picture = project.folder / "build/render/rendered-veri/0001.jpg"
+    trained = project.folder / "build/study/runs/study-base/rnn-h/seed0/metrics.csv"
+    for file in (picture, trained):
+        file.parent.mkdir(parents=True)
+        file.touch()
+    (project.folder / "build/smoke").mkdir()
+    project.make("clean")
+    assert picture.exists() and trained.exists() and not (project.folder / "build/smoke").exists()
     (project.folder / "build/smoke").mkdir()
     project.make("clean", "RUNS=1")
+    assert not trained.exists()
     assert picture.exists() and not (project.folder / "build/smoke").exists()
     assert data.exists() and not project.metrics(RUNS[0]).exists()
     project.make("clean", "RUNS=1", "RNNHA_RESULTS=nowhere")  # nothing there is nothing to remove

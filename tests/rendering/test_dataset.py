@@ -37,6 +37,52 @@ def test_without_the_renderer_one_error_says_how_to_get_it(monkeypatch, capsys, 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("option", ["--seen", "--pairs", "--workers", "--limit"])
+def test_none_of_something_is_no_number_of_it(option, capsys, tmp_path):
+    with pytest.raises(SystemExit):
+        main([VERI, "--out", str(tmp_path / "out"), option, "0"])
+    assert f"{option}: expected 1 or more, found 0" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_picture_more_leaves_the_labels_of_the_others(monkeypatch, tmp_path):
+    """`--vehicle 12 --shot 3` in a folder that holds a part of the set."""
+
+    def drawn(name, out, jobs, workers, bar):
+        table = plan.plan(name)
+        for vehicle, shots in jobs.items():
+            chosen = table[(table["vehicle_id"] == vehicle) & table["shot"].isin(shots)]
+            for shot in chosen.itertuples():
+                for path in dataset._wanted(name, shot):
+                    (out / path).parent.mkdir(parents=True, exist_ok=True)
+                    Image.new("L", (2, 2)).save(out / path, pnginfo=labels.noted("cues", ()))
+
+    monkeypatch.setattr(dataset, "_run", drawn)
+    first, second, *_ = plan.plan(VERI).query("split == 'train'")["vehicle_id"].unique()
+    dataset.render(VERI, tmp_path / "set", vehicles=[first], progress=False)
+    assert len(pd.read_csv(tmp_path / "set" / "images.csv")) == 8
+    dataset.render(VERI, tmp_path / "set", vehicles=[second], shot=3, progress=False)
+    table = pd.read_csv(tmp_path / "set" / "images.csv")
+    assert table["vehicle_id"].value_counts().to_dict() == {first: 8, second: 1}
+    names = (tmp_path / "set" / "VeRi" / "name_train.txt").read_text().split()
+    assert len(names) == 9
+
+
+@pytest.mark.parametrize("name", [VERI, VEHICLEID])
+def test_todays_plan_has_the_labels_that_are_shipped(name, rendered, tmp_path):
+    """All label files, to the byte; which cues are seen is the renderer's to say."""
+    shipped = SETS[name].path
+    shipped = shipped if (shipped / "images.csv").is_file() else shipped.parent
+    told = pd.read_csv(shipped / "images.csv", keep_default_na=False)
+    seen = told.drop_duplicates("image").set_index("image")["visible_cues"]
+    shots = plan.plan(name)
+    labels.write(name, shots.assign(visible_cues=shots["image"].map(seen)), tmp_path)
+    written = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert len(written) >= 5
+    for file in written:
+        assert file.read_bytes() == (shipped / file.relative_to(tmp_path)).read_bytes(), file.name
+
+
 def test_an_unknown_set_is_named():
     with pytest.raises(KeyError, match="rendered-veri"):
         plan.plan("rendered-boats")

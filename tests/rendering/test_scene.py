@@ -262,6 +262,27 @@ def test_the_day_does_not_look_at_the_vehicle(monkeypatch):
     assert not np.array_equal(day(one, 3), day(one, 4))
 
 
+def test_without_its_cues_a_vehicle_stands_in_the_same_frame():
+    """Luggage stands above the roof; without it a frame of its own would be lower, and every edge
+    would be taken for a cue."""
+    name = "rendered-veri"
+    shots = plan.plan(name).query("split == 'test'")
+    high = next(
+        vehicle
+        for vehicle in shots["vehicle_id"].unique()
+        if any(cue.kind == "luggage" for cue in plan.vehicles(name)[vehicle].cues)
+    )
+    chosen = shots[shots["vehicle_id"] == high].iloc[0]
+    own, bare = (
+        dataset.render_one(name, high, int(chosen.shot), cues=cues, masks=False).image
+        for cues in (None, ())
+    )
+    assert own.shape == bare.shape
+    top, bottom = own[: len(own) // 4].astype(int), own[-len(own) // 8 :].astype(int)
+    assert np.abs(top - bare[: len(own) // 4]).max() > 40  # the luggage
+    assert np.median(np.abs(bottom - bare[-len(own) // 8 :])) <= 3  # the road below it
+
+
 def test_a_shot_can_be_made_again_and_matches_the_shipped_one():
     name = "rendered-veri"
     try:

@@ -213,9 +213,12 @@ def test_a_result_of_other_settings_is_named_and_not_used(results, monkeypatch, 
     rendered = PROFILES["rendered"]
     epochs = tuple(replace(phase, epochs=phase.epochs + 1) for phase in rendered.vgg_m.stage1)
     longer["rendered"] = replace(rendered, vgg_m=replace(rendered.vgg_m, stage1=epochs))
-    monkeypatch.setattr(conditions, "PROFILES", longer)
-    with pytest.raises(ValueError, match=r"base\.csv: "):
-        page.write(tmp_path)
+    # And twice as many steps, which stand in no phase.
+    twice = dict(PROFILES) | {"rendered": replace(rendered, images=2 * rendered.images)}
+    for other in (longer, twice):
+        monkeypatch.setattr(conditions, "PROFILES", other)
+        with pytest.raises(ValueError, match=r"base\.csv: "):
+            page.write(tmp_path)
 
 
 def test_every_level_has_settings_of_its_own():
