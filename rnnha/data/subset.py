@@ -5,7 +5,6 @@ Settings are chosen on held-out training vehicles; the test split is for the fin
 """
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -54,8 +53,9 @@ def hold_out(benchmark: Benchmark, share: float = 0.2) -> Benchmark:
     chosen = np.random.default_rng(0).choice(vehicles, count, replace=False)
     held = train[train.vehicle_id.isin(chosen)]
     rest = train[~train.vehicle_id.isin(chosen)]
-    if (twice := names_of(held).duplicated(keep=False)).any():
-        one, other = held.path[twice].sort_values(key=lambda p: p.map(lambda x: Path(x).name))[:2]
+    names = names_of(held)
+    if len(twice := names[names.duplicated()]):
+        one, other = held.path[names == twice.iloc[0]][:2]
         raise DataError(
             f"{benchmark.root}: {one} and {other} would be held out to be tested on, where images "
             "are told apart by their file names; rename one of each such pair"
@@ -63,7 +63,7 @@ def hold_out(benchmark: Benchmark, share: float = 0.2) -> Benchmark:
     name, lists = benchmark.name + HELD_OUT, {}
     if held.camera_id.isna().any():
         protocol, parts = "vehicleid", [rest, held.assign(split="test")]
-        lists = {count: tuple(names_of(held))}
+        lists = {count: tuple(names)}
     else:
         protocol = "veri"  # whatever the set's own: a query must not find itself in the gallery
         query = held.groupby(["vehicle_id", "camera_id"]).head(1)

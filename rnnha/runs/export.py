@@ -26,7 +26,7 @@ def export(experiment: str, dataset: str, seed: int, out: Path) -> list[Path]:
     run = finished_run(experiment, dataset, seed)
     card = model_card(run)
     copy_weights(run, out)
-    return [Path(out), _write_card(card, out)]
+    return [Path(out), write_card(card, out)]
 
 
 def finished_run(experiment: str, dataset: str, seed: int) -> RunFolder:
@@ -53,15 +53,8 @@ def copy_weights(run: RunFolder, out: Path) -> None:
         shutil.copyfile(weights, temporary)
 
 
-def write_card(run: RunFolder, weights: Path, further: str = "") -> Path:
-    """Write the model card of a finished run beside its copied `weights`; return the card's path.
-
-    further: a section of Markdown that stands before the licence.
-    """
-    return _write_card(model_card(run, further), weights)
-
-
-def _write_card(text: str, weights: Path) -> Path:
+def write_card(text: str, weights: Path) -> Path:
+    """Write a `model_card` beside the copied `weights`; return the card's path."""
     card = Path(weights).with_suffix(".md")
     with atomic(card) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -69,7 +62,10 @@ def _write_card(text: str, weights: Path) -> Path:
 
 
 def model_card(run: RunFolder, further: str = "") -> str:
-    """What a finished run is and is not, in Markdown, from the small files in its folder."""
+    """What a finished run is and is not, in Markdown, from the small files in its folder.
+
+    further: a section of Markdown that stands before the licence.
+    """
     config, environment = run.config(), run.environment()
     found, dataset = row(config["experiment"]), config["dataset"]
     title = sets.title(dataset)

@@ -6,7 +6,7 @@ from rnnha import markdown
 from rnnha.data.sets import load
 from rnnha.files import DataError
 from rnnha.runs import compare, outcome
-from rnnha.runs.export import copy_weights, finished_run, write_card
+from rnnha.runs.export import copy_weights, finished_run, model_card, write_card
 from rnnha.runs.results import ResultsError
 from rnnha.scoring.pairs import Separation
 
@@ -30,7 +30,7 @@ def release(checkpoint: Path = compare.CHECKPOINT) -> list[Path]:
     except DataError:  # the only real set that is free; without it the card says nothing of it
         photographs = {}
     measured |= {f"real photographs, {what}": found for what, found in photographs.items()}
-    return [checkpoint, write_card(run, checkpoint, _pairs(measured))]
+    return [checkpoint, write_card(model_card(run, _pairs(measured)), checkpoint)]
 
 
 def _pairs(measured: dict[str, Separation]) -> str:
