@@ -80,7 +80,7 @@ def measured() -> Iterator[tuple[str, Times]]:
         opened = chromium.new_page()
         opened.goto(file.as_uri())
         opened.locator(".panel .found li").first.wait_for()
-        for dataset in [name for name, each in SETS.items() if each.archive]:
+        for dataset in [name for name, each in SETS.items() if each.archives]:
             yield dataset, in_page(opened, dataset) | in_kernel(dataset)
 
 

@@ -16,7 +16,7 @@ def data(options: Namespace) -> None:
     from rnnha.data.sets import SETS
 
     for data_set in SETS.values():
-        if data_set.archive:
+        if data_set.archives:
             print(unpack(data_set))
 
 

@@ -63,6 +63,6 @@ def tiny(tmp_path_factory) -> Path:
 def rendered() -> Path:
     """The folder of the shipped rendered sets, unpacked."""
     for data_set in SETS.values():
-        if data_set.archive:
+        if data_set.archives:
             unpack(data_set)
     return paths.DATA

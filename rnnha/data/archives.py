@@ -3,6 +3,7 @@
 import re
 import shutil
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from rnnha import paths
@@ -31,7 +32,7 @@ def read_sums(path: Path) -> dict[str, str]:
 
 
 def unpack(data_set: DataSet, data: Path | None = None, source: Path | None = None) -> Path:
-    """Verify the archive of a set and unpack it to `<data>/<name>`; returns that folder.
+    """Verify the archives of a set and unpack them to `<data>/<name>`; returns that folder.
 
     A folder that holds the set is left alone; it appears under its name only when it is complete,
     and a second process waits for the first. data: by default the data folder. source: folder of
@@ -39,15 +40,15 @@ def unpack(data_set: DataSet, data: Path | None = None, source: Path | None = No
     damaged, or no archive, where something else is in the way, and where nothing can be written.
     """
     folder = Path(data or paths.DATA) / data_set.name
-    archive = Path(source or paths.ROOT / "data") / data_set.archive
+    source = Path(source or paths.ROOT / "data")
     try:
         if not _is_unpacked(folder):  # else nothing is to be written, not even a lock
             with alone(folder, folder.name):
                 if not _is_unpacked(folder):
-                    _unpack(archive, folder)
+                    _unpack([source / name for name in data_set.archives], folder)
     except OSError as error:
         raise DataError(
-            f"{folder}: cannot be unpacked from {archive} ({error}). Its folder must be writable "
+            f"{folder}: cannot be unpacked from {source} ({error}). Its folder must be writable "
             "and have room; RNNHA_DATA names another"
         ) from error
     return folder
@@ -57,7 +58,7 @@ def _is_unpacked(folder: Path) -> bool:
     return (folder / "images.csv").is_file()
 
 
-def _unpack(archive: Path, folder: Path) -> None:
+def _unpack(archives: Sequence[Path], folder: Path) -> None:
     if folder.exists():
         try:
             folder.rmdir()
@@ -66,15 +67,18 @@ def _unpack(archive: Path, folder: Path) -> None:
                 f"{folder}: holds something else than the whole set (no images.csv); "
                 "move it away, then unpack again"
             ) from error
-    _expect_whole(archive)
+    for archive in archives:
+        _expect_whole(archive)
     # Only one process is here, so one name does, and what a killed one left behind is found.
     temporary = folder.with_name(f".{folder.name}.unpacking")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
-        _extract(archive, temporary)
+        for archive in archives:
+            _extract(archive, temporary)
         inner = temporary / folder.name
         if not _is_unpacked(inner):
-            raise DataError(f"{archive}: has no {folder.name}/images.csv, so it is another archive")
+            names = " and ".join(map(str, archives))
+            raise DataError(f"{names}: have no {folder.name}/images.csv: other archives")
         inner.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -50,7 +50,8 @@ class DataSet:
     how_to_get: whom to ask, or which command fetches it; `{folder}` is where it goes.
     poster: the table that it is shown in; None for a set that the paper has not.
     trained_on: (images, vehicles, coarse classes) where even the label files are absent, from
-        the authors' own training lists. archive: the file in the repository that holds it.
+        the authors' own training lists. archives: the files in the repository that hold it: its
+        pictures in its layout, and the truth behind them.
     car_models: where GoogLeNet learns car models for it, outside the set: CompCars, or another
         set; see `data.outside`.
     """
@@ -63,7 +64,7 @@ class DataSet:
     poster: Poster | None = None
     synthetic: bool = False
     trained_on: tuple[int, int, int] | None = None
-    archive: str | None = None
+    archives: tuple[str, str] | None = None
     car_models: str = "rendered-vehicleid"
 
     @property
@@ -122,7 +123,7 @@ SETS = {
             "it comes with the project: run `make data`",
             poster=_veri(),
             synthetic=True,
-            archive="rendered-veri-v2.tar",
+            archives=("rendered-veri-v2-pictures.tar", "rendered-veri-v2-truth.tar"),
         ),
         DataSet(
             "rendered-vehicleid",
@@ -133,7 +134,7 @@ SETS = {
             # The rendered test lists stand in for the poster's by their place, small to large.
             poster=_vehicleid({"50": "800", "100": "1600", "200": "2400"}),
             synthetic=True,
-            archive="rendered-vehicleid-v2.tar",
+            archives=("rendered-vehicleid-v2-pictures.tar", "rendered-vehicleid-v2-truth.tar"),
             car_models="rendered-veri",
         ),
     )

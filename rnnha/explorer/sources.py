@@ -79,7 +79,7 @@ def every() -> list[Source]:
     shipped = [
         Source(data_set.name)
         for data_set in sets.SETS.values()
-        if data_set.archive and data_set.path.is_dir()
+        if data_set.archives and data_set.path.is_dir()
         if data_set.name != RELEASED.dataset or RELEASED not in runs
     ]
     return shipped + runs

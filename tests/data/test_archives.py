@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 import tiny_sets
+from rnnha import paths
 from rnnha.data import archives
 from rnnha.data.sets import SETS
 from rnnha.files import DataError
@@ -18,11 +19,13 @@ from rnnha.paths import sha256
 
 SET = SETS["rendered-veri"]
 NAME = SET.name
+PICTURES, TRUTH = SET.archives
 CONTENT = {
     "VeRi/image_test/a.jpg": b"picture",
     "images.csv": b"image\na.jpg\n",
     "x.txt": b"x" * 900,
 }
+MASK = {"masks/cues/a.png": b"mask"}
 
 
 def member(name, kind=tarfile.REGTYPE, link="", size=0):
@@ -31,10 +34,10 @@ def member(name, kind=tarfile.REGTYPE, link="", size=0):
     return info
 
 
-def write(source, *further, content=CONTENT, root=NAME):
-    """The archive and its sum; further: members after those of `content`."""
+def write(source, *further, content=CONTENT, root=NAME, archive=TRUTH):
+    """An archive and its sum; further: members after those of `content`."""
     source.mkdir(exist_ok=True)
-    with tarfile.open(source / SET.archive, "w") as tar:
+    with tarfile.open(source / archive, "w") as tar:
         for name, data in content.items():
             tar.addfile(member(f"{root}/{name}", size=len(data)), io.BytesIO(data))
         for info in further:
@@ -43,14 +46,15 @@ def write(source, *further, content=CONTENT, root=NAME):
 
 
 def seal(source):
-    line = f"{sha256(source / SET.archive)}  {SET.archive}\n"
-    (source / archives.SUMS).write_text(line, encoding="utf-8")
-    return source / SET.archive
+    """Sums of what is there."""
+    lines = [f"{sha256(path)}  {path.name}\n" for path in sorted(source.glob("*.tar"))]
+    (source / archives.SUMS).write_text("".join(lines), encoding="utf-8")
 
 
 @pytest.fixture
 def places(tmp_path):
-    """Folder of a whole archive and its sum, and an absent data folder."""
+    """Folder of two whole archives and their sums, and an absent data folder."""
+    write(tmp_path / "source", content=MASK, archive=PICTURES)
     write(tmp_path / "source")
     return tmp_path / "source", tmp_path / "data"
 
@@ -65,11 +69,11 @@ def refused(places, said):
     assert {path.name for path in left} <= {f".{NAME}.lock"}
 
 
-def test_a_whole_archive(places):
+def test_whole_archives(places):
     source, data = places
     folder = archives.unpack(SET, data, source)
     found = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file()}
-    assert {path: p.read_bytes() for path, p in found.items()} == CONTENT
+    assert {path: p.read_bytes() for path, p in found.items()} == CONTENT | MASK
     assert {path.name for path in data.iterdir()} <= {NAME, f".{NAME}.lock"}
 
 
@@ -88,12 +92,12 @@ def test_a_whole_archive(places):
 )
 def test_damaged_sums(places, sums, said):
     path = places[0] / archives.SUMS
-    path.write_bytes(sums.replace(b"%s", SET.archive.encode()))
+    path.write_bytes(sums.replace(b"%s", PICTURES.encode()))
     refused(places, said)
 
 
 def test_absent_sums_and_archives_folders_and_pipes(places):
-    sums, archive = places[0] / archives.SUMS, places[0] / SET.archive
+    sums, archive = places[0] / archives.SUMS, places[0] / PICTURES
     sums.unlink()
     refused(places, "has no sum for")
     sums.mkdir()
@@ -110,31 +114,31 @@ def test_absent_sums_and_archives_folders_and_pipes(places):
 
 
 def test_every_cut_of_an_archive_with_a_matching_sum(places):
-    archive = places[0] / SET.archive
+    archive = places[0] / TRUTH
     content = archive.read_bytes()
     used = content.rstrip(b"\0")  # the end of the last file
     assert len(content) - len(used) > 2 * tarfile.BLOCKSIZE
     for size in (0, 1, 100, 511, 512, 600, 1024, 1100, 1536, 2048, 2100, 2560, len(used)):
         archive.write_bytes(content[:size])
         seal(places[0])
-        refused(places, f"{SET.archive}: (cut off|no whole archive)")
+        refused(places, f"{TRUTH}: (cut off|no whole archive)")
 
 
 @pytest.mark.parametrize("place", [0, 100, 124, 136, 148, 156, 257, 1024, 1124, 1160, 1172])
 def test_damaged_headers_with_a_matching_sum(places, place):
     """Names, sizes, times, check sums and kinds of the first and the second member."""
-    archive = places[0] / SET.archive
+    archive = places[0] / TRUTH
     content = bytearray(archive.read_bytes())
     for junk in (b"\xff" * 12, b"\0" * 12, b"~" * 12):
         content[place : place + 12] = junk
         archive.write_bytes(content)
         seal(places[0])
-        refused(places, f"{SET.archive}")
+        refused(places, f"{TRUTH}")
 
 
 @pytest.mark.parametrize("kind", ["gz", "text", "zeros"])
 def test_what_is_no_tar_archive(places, kind):
-    archive = places[0] / SET.archive
+    archive = places[0] / TRUTH
     if kind == "gz":
         with tarfile.open(archive, "w:gz") as tar:
             tar.addfile(member(f"{NAME}/images.csv"))
@@ -143,7 +147,7 @@ def test_what_is_no_tar_archive(places, kind):
             {"text": b"version https://git-lfs\n" * 90, "zeros": bytes(10240)}[kind]
         )
     seal(places[0])
-    refused(places, "no whole archive of a data set|has no rendered-veri/images.csv")
+    refused(places, "no whole archive of a data set|have no rendered-veri/images.csv")
 
 
 @pytest.mark.parametrize(
@@ -163,7 +167,7 @@ def test_what_is_no_tar_archive(places, kind):
 def test_members_that_lead_outside_or_are_no_files(places, tmp_path, info):
     write(places[0], info)
     before = {path.name for path in tmp_path.iterdir()} | {"data"}
-    refused(places, f"{SET.archive}: no whole archive")
+    refused(places, f"{TRUTH}: no whole archive")
     assert {path.name for path in tmp_path.iterdir()} <= before
 
 
@@ -176,11 +180,11 @@ def test_an_absolute_name_stays_inside(places, tmp_path):
 
 def test_an_archive_of_something_else(places):
     write(places[0], content={"readme.txt": b"x"})
-    refused(places, "has no rendered-veri/images.csv")
+    refused(places, "have no rendered-veri/images.csv")
     write(places[0], root="rendered-vehicleid")
-    refused(places, "has no rendered-veri/images.csv")
+    refused(places, "have no rendered-veri/images.csv")
     write(places[0], member(f"{NAME}/images.csv", tarfile.DIRTYPE), content={})
-    refused(places, "has no rendered-veri/images.csv")
+    refused(places, "have no rendered-veri/images.csv")
 
 
 def test_a_member_of_any_name_goes_along(places):
@@ -189,7 +193,7 @@ def test_a_member_of_any_name_goes_along(places):
     write(places[0], content=content)
     folder = archives.unpack(SET, places[1], places[0])
     assert {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} == set(
-        content
+        content | MASK
     )
 
 
@@ -252,6 +256,26 @@ def test_a_full_disk(places, monkeypatch):
     refused(places, "No space left on device.*have room")
 
 
-def test_another_version_of_the_archive_is_asked_for_by_name(places):
+def test_another_version_of_the_archives_is_asked_for_by_name(places):
     with pytest.raises(DataError, match="rendered-veri-v9.tar: not found"):
-        archives.unpack(replace(SET, archive="rendered-veri-v9.tar"), places[1], places[0])
+        archives.unpack(replace(SET, archives=(PICTURES, "rendered-veri-v9.tar")), *places[::-1])
+
+
+@pytest.mark.parametrize("archive", SET.archives)
+def test_each_of_the_two_must_be_whole(places, archive):
+    path = places[0] / archive
+    content = path.read_bytes()
+    path.unlink()
+    refused(places, f"{archive}: not found")
+    path.write_bytes(content[:600] + b"?" + content[601:])
+    refused(places, f"{archive}: damaged")
+    path.write_bytes(content[:700])
+    seal(places[0])
+    refused(places, f"{archive}: (cut off|no whole archive)")
+
+
+def test_what_git_ships_is_what_the_sets_name():
+    """In two, because no file is to be larger than 35 MB."""
+    found = {path.name: path for path in (paths.ROOT / "data").glob("*.tar")}
+    assert set(found) == {name for data_set in SETS.values() for name in data_set.archives or ()}
+    assert max(path.stat().st_size for path in found.values()) < 35_000_000

@@ -65,5 +65,5 @@ def test_what_turns_the_slides_is_in_it(installed):
 
 def test_what_only_a_checkout_has_is_said(installed, tmp_path):
     done = call(installed, tmp_path, "data")
-    assert done.returncode == 1 and "rendered-veri-v2.tar: not found" in done.stderr
+    assert done.returncode == 1 and "rendered-veri-v2-pictures.tar: not found" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
