@@ -84,16 +84,16 @@ def _where(results: Results) -> str:
 
 def _order(sets: Sequence[Results]) -> str:
     told = [
-        f"{found.tau:.2f} [{found.low:.2f}, {found.high:.2f}] for {len(found.rows)} methods on "
-        f"{results.data_set.title}"
+        f"{found.verdict} on {results.data_set.title} (Kendall's τ {found.tau:.2f} "
+        f"[{found.low:.2f}, {found.high:.2f}], {len(found.rows)} methods)"
         for results in sets
         if (found := order.order(results)) is not None
     ]
     if not told:
         return ""
     return (
-        f"Kendall's τ between the poster's order of methods and ours is {'; '.join(told)} "
-        "(1 is the same order, 0 no relation, −1 the reverse)."
+        f"The poster's order of methods {' and '.join(told)}; τ is 1 for the same order, 0 for no "
+        "relation, −1 for the reverse."
     ).replace("[-", "[−")
 
 

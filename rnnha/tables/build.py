@@ -15,7 +15,7 @@ from rnnha.experiments import row
 from rnnha.paths import atomic
 from rnnha.runs.results import Results, table_rows
 from rnnha.scoring import look_alikes
-from rnnha.tables import differences, order
+from rnnha.tables import differences, order, steps
 from rnnha.tables.notes import notes
 from rnnha.tables.pages import (
     html_page,
@@ -103,7 +103,16 @@ def build(results: Results) -> Table:
         notes(results),
         _frame(rows, COLUMNS),
         exploratory(results),
-        "\n\n".join(filter(None, [differences.conclusion(results), order.sentence(results)])),
+        "\n\n".join(
+            filter(
+                None,
+                [
+                    differences.conclusion(results),
+                    steps.sentence(results),
+                    order.sentence(results),
+                ],
+            )
+        ),
     )
 
 
@@ -145,17 +154,19 @@ def remove(dataset: str, folder: Path) -> None:
 
 
 def exploratory(results: Results) -> pd.DataFrame:
-    """All paired differences (the primary one among them, so marked), the swap tests of networks
-    with attention, then each row's scores by the protocols and metrics that the main table does
-    not show."""
+    """All paired differences (the primary one among them, so marked), what the second step brings
+    each network, the swap tests of networks with attention, then each row's scores by the protocols
+    and metrics that the main table does not show."""
     poster = results.poster
     rows = [
         _difference("difference", d, row(d.subject).title, row(d.minus).title)
         for d in differences.differences(results)
     ]
-    for slug, title, _ in results.rows:
+    titles = {slug: title for slug, title, _ in results.rows}
+    rows += [_difference("step", d, titles[d.subject], d.minus) for d in steps.steps(results)]
+    for slug, title in titles.items():
         rows += [_difference("swap", d, title, d.minus) for d in differences.swaps(results, slug)]
-    for slug, title, _ in results.rows:
+    for slug, title in titles.items():
         for protocol, size in differences.scored_with(results, slug):
             for metric in poster.further if protocol == poster.protocol else poster.metrics:
                 rows.append(
@@ -214,6 +225,7 @@ def _exploratory_page(frame: pd.DataFrame) -> pd.DataFrame:
 # A line's first cell on the page, by its quantity.
 _WHAT = {
     "difference": "{method} minus {minus}",
+    "step": "{method}: o2 minus {minus}",
     "swap": "{method}, attention map: own minus {minus}",
     "score": "{method}",
 }

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from rnnha.data import sets
 from rnnha.data.sets import DataSet, Poster
-from rnnha.experiments import rows_of
+from rnnha.experiments import Row, rows_of
 from rnnha.profiles import Profile, profile
 from rnnha.runs.folder import finished
 from rnnha.runs.results import Results, configurations, cross_rows, table_rows
 
+TRAINED_OUT = 0.9  # share of its training images that a row should name in its last epoch
 EVEN = 0.01  # how far from 1 the mass of an even map may be, in times a uniform one's
 
 
@@ -16,12 +19,10 @@ def notes(results: Results) -> tuple[str, ...]:
     """The notes of a data set's table, a sentence or two each."""
     rows = [(slug, title) for slug, title, _ in table_rows(results.dataset)]
     found = _origin(results.data_set) + training(results, rows) + _test_lists(results.poster)
-    alike: dict[str, list[str]] = {}
-    for r in rows_of(results.poster.name, results.data_set.synthetic):
-        if r.note and finished(results.source, results.dataset, r.slug):
-            alike.setdefault(r.note, []).append(r.title)
-    found += [f"{'; '.join(titles)}: {note}." for note, titles in alike.items()]
-    found += told_viewpoints(configurations(results.source, results.dataset, "vami"))
+    known = rows_of(results.poster.name, results.data_set.synthetic)
+    found += readings([r for r in known if finished(results.source, results.dataset, r.slug)])
+    found += of_others(results)
+    found += not_trained_out(results, rows)
     found += _even_attention(results)
     if cross_rows(results.source, results.dataset):
         found.append(
@@ -32,14 +33,54 @@ def notes(results: Results) -> tuple[str, ...]:
     return (*found, *made_by(results, [(slug, title) for slug, title, _ in results.rows]))
 
 
-def told_viewpoints(configs: list[dict]) -> list[str]:
-    """A note where a run's configuration says that its viewpoints were told, not labelled."""
+def readings(rows: Iterable[Row]) -> list[str]:
+    """A note for each remark on rows, such as that a system is our reading of its paper."""
+    alike: dict[str, list[str]] = {}
+    for r in rows:
+        if r.note:
+            alike.setdefault(r.note, []).append(r.title)
+    return [f"{'; '.join(titles)}: {note}." for note, titles in alike.items()]
+
+
+def of_others(results: Results) -> list[str]:
+    """Notes on rows that learned from another set: GoogLeNet its car models, and VAMI its
+    viewpoints, where a run's configuration says that they were told, not labelled."""
+    configs = configurations(results.source, results.dataset, "googlenet")
+    models = dict.fromkeys(c["outside"] for c in configs if c.get("outside"))
+    found = [
+        f"GoogLeNet: it learned the car models of {_place(name)}; FACT takes its distances from it."
+        for name in models
+    ]
+    configs = configurations(results.source, results.dataset, "vami")
     told = dict.fromkeys(c["viewpoints_from"] for c in configs if "viewpoints_from" in c)
-    return [
+    return found + [
         "VAMI: nobody labelled the viewpoints that it learns from; they were told by a classifier "
         f"of the rendered (synthetic) views of {sets.title(name)}."
         for name in told
     ]
+
+
+def _place(name: str) -> str:
+    """A set's name that says where it is synthetic, or what else the models are of."""
+    return sets.SETS[name].place if name in sets.SETS else name
+
+
+def not_trained_out(results: Results, rows: Iterable[tuple[str, str]]) -> list[str]:
+    """A note on rows that did not learn to name their training images in their budget."""
+    short = []
+    for slug, title in rows:
+        runs = finished(results.source, results.dataset, slug).values()
+        ends = [history.iloc[-1] for run in runs if len(history := run.history())]
+        for measure, label in {"fine": "vehicle", "coarse": "coarse class"}.items():
+            share = np.mean([end[f"{measure}_accuracy"] for end in ends] or [np.nan])
+            if share < TRAINED_OUT:
+                short.append(f"{title} {100 * share:.1f} % ({label})")
+            if not np.isnan(share):
+                break  # the finer of the two that it learned
+    return [
+        f"Not trained out in its budget, less than {100 * TRAINED_OUT:.0f} % of the training "
+        f"images named right in the last epoch: {', '.join(short)}."
+    ] * bool(short)
 
 
 def made_by(results: Results, rows: Iterable[tuple[str, str]]) -> list[str]:
@@ -80,8 +121,8 @@ def _origin(data_set: DataSet) -> list[str]:
         f"ours: {data_set.poster.protocol}, embedding o2; mean ± standard deviation over seeds "
         "[95 % interval over test vehicles, by bootstrap]; percent.",
         "among look-alikes: each query against the gallery's images of its own model and paint, "
-        "the fine step by itself; vehicles that are alone there are not asked, and the oracle that "
-        "knows model and paint has a random order.",
+        "the fine question (which one of them?) by itself; vehicles that are alone there are not "
+        "asked, and the oracle that knows model and paint has a random order.",
         "An empty cell has not been run.",
     ]
     if data_set.synthetic:

@@ -27,6 +27,14 @@ class Order(NamedTuple):
     high: float
     rows: pd.DataFrame
 
+    @property
+    def verdict(self) -> str:
+        """Whether the poster's order "holds": the interval reaches 1, the same order; it "does not
+        hold" where it reaches 0, no relation, and else "holds in part"."""
+        same, nothing = np.isclose((self.high, self.low), (1, 0))
+        reverse = nothing or self.low < 0
+        return "holds" if same else "does not hold" if reverse else "holds in part"
+
 
 @lru_cache(maxsize=4)  # a sentence, a figure and the answer ask for the same bootstrap
 def order(results: Results) -> Order | None:
@@ -63,8 +71,9 @@ def sentence(results: Results) -> str:
     poster = results.poster
     size = of_list(poster.largest)
     return (
-        f"Order of the poster's {len(found.rows)} methods that have been run, by "
-        f"{label(poster.metrics[0])} on {results.data_set.place}{size}: Kendall's τ between the "
-        f"poster's order and ours is {found.tau:.2f} (95 % interval {found.low:.2f} to "
-        f"{found.high:.2f} over test vehicles; 1 is the same order, 0 no relation, −1 the reverse)."
+        f"The poster's order {found.verdict} here. Order of the poster's {len(found.rows)} methods "
+        f"that have been run, by {label(poster.metrics[0])} on {results.data_set.place}{size}: "
+        f"Kendall's τ between the poster's order and ours is {found.tau:.2f} (95 % interval "
+        f"{found.low:.2f} to {found.high:.2f} over test vehicles, the same trainings; 1 is the "
+        "same order, 0 no relation, −1 the reverse)."
     )

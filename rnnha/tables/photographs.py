@@ -15,7 +15,7 @@ from rnnha.runs.folder import finished
 from rnnha.runs.results import Results, configurations
 from rnnha.tables import differences
 from rnnha.tables.differences import Difference
-from rnnha.tables.notes import made_by, told_viewpoints, training
+from rnnha.tables.notes import made_by, not_trained_out, of_others, readings, training
 from rnnha.tables.pages import HEADINGS, label, markdown_page, number
 
 DATASET, PROTOCOL, SIZE = "photographs", "cross-camera", "test"
@@ -130,4 +130,7 @@ def _notes(results: Results) -> list[str]:
         images, vehicles = learned["train_images"], learned["train_vehicles"]
         told.append(f"Trained on {images:,} images of {vehicles:,} vehicles.")
     named = [(r.slug, r.title) for r in rows]
-    return told + training(results, named) + told_viewpoints(configs) + made_by(results, named)
+    told += training(results, named)
+    told += readings([r for r in rows if finished(results.source, results.dataset, r.slug)])
+    told += of_others(results) + not_trained_out(results, named)
+    return told + made_by(results, named)

@@ -16,6 +16,7 @@ from rnnha.paths import atomic
 from rnnha.runs.folder import RunFolder, finished
 from rnnha.runs.results import Results
 from rnnha.tables import differences, photographs
+from rnnha.tables.notes import readings
 from rnnha.tables.pages import HEADINGS, label, markdown_page, number, of_list
 
 FILE = "systems"
@@ -105,6 +106,7 @@ def _notes(sets: Sequence[Results], table: pd.DataFrame) -> list[str]:
         "where nothing is trained by steps, of making the features of all test images, and the "
         "words that they are told in. FACT takes GoogLeNet's and BOW-CN's runs.",
     ]
+    found += readings([r for r in rows_of(None, synthetic=True) if r.title in set(table["method"])])
     timed = table.dropna(subset="minutes").set_index(["dataset", "method"]).index
     runs = [
         run

@@ -97,3 +97,34 @@ def test_the_commits_are_told_row_by_row_and_seed_by_seed_where_they_differ(tmp_
         "By commit aaa: LOMO; RNN-HA (seed 0).",
         "By commit bbb: RNN-H w/o attention; RNN-HA (seeds 1, 2).",
     )
+
+
+def ended(source, slug, seed, coarse, fine):
+    """A run whose last epoch named these shares of its training images right."""
+    trained(source, "rendered-veri", slug, "rendered", seed=seed)
+    head = "stage,epoch,loss,coarse_loss,fine_loss,coarse_accuracy,fine_accuracy,learning_rate"
+    lines = [head, f"1,1,1.0,0.5,0.5,{coarse},0.99,0.1", f"1,2,1.0,0.5,0.5,{coarse},{fine},0.1"]
+    file = source / "rendered-veri" / slug / f"seed{seed}" / "history.csv"
+    file.write_text("\n".join(lines) + "\n")
+
+
+def test_rows_that_do_not_know_their_training_images_are_told(tmp_path):
+    ended(tmp_path, "vami", 0, coarse=0.95, fine=0.2)
+    ended(tmp_path, "vami", 1, coarse=0.95, fine=0.3)
+    ended(tmp_path, "rnn-ha", 0, coarse=0.5, fine=0.95)  # the vehicle is what is asked at last
+    ended(tmp_path, "googlenet", 0, coarse=0.899, fine="")
+    ended(tmp_path, "siamese-visual", 0, coarse="", fine="")  # nothing is named
+    (told,) = (n for n in notes(Results(tmp_path, "rendered-veri")) if "trained out" in n)
+    assert told.endswith(
+        "right in the last epoch: GoogLeNet 89.9 % (coarse class), VAMI 25.0 % (vehicle)."
+    )
+
+
+def test_where_car_models_and_viewpoints_come_from_is_told(tmp_path):
+    for slug, key in (("googlenet", "outside"), ("vami", "viewpoints_from")):
+        trained(tmp_path, "rendered-veri", slug, "rendered")
+        file = tmp_path / "rendered-veri" / slug / "seed0" / "config.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | {key: "rendered-vehicleid"}))
+    told = " ".join(notes(Results(tmp_path, "rendered-veri")))
+    assert "the car models of Rendered-VehicleID (rendered, synthetic); FACT takes" in told
+    assert "VAMI: nobody labelled the viewpoints" in told

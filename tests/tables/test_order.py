@@ -51,3 +51,24 @@ def test_an_order_that_vehicles_do_not_agree_on_has_a_wide_interval(tmp_path):
 def test_two_methods_have_no_order(tmp_path):
     results = runs(tmp_path, {"lomo": 0.5, "rnn-ha": 0.6, "identity-only": 0.7})
     assert order.order(results) is None and order.sentence(results) == ""
+
+
+@pytest.mark.parametrize(
+    ("ours", "says"),
+    [
+        ([1, 2, 3, 4, 5], "The poster's order holds here."),
+        ([2, 1, 3, 4, 5], "The poster's order holds in part here."),  # one pair of ten: .8, surely
+        ([5, 4, 3, 2, 1], "The poster's order does not hold here."),
+        ([3, 4, 1, 2, 2.5], "The poster's order does not hold here."),  # four of ten agree
+    ],
+)
+def test_whether_the_order_holds_is_said_by_its_interval(tmp_path, ours, says):
+    text = order.sentence(runs(tmp_path, {s: v / 10 for s, v in zip(POSTER, ours, strict=True)}))
+    assert text.startswith(says)
+
+
+def test_an_order_that_other_vehicles_might_repeat_holds(tmp_path):
+    """Two neighbours of five change places on half of the vehicles, so that 1 is in reach."""
+    ours = {s: np.full(6, v / 10) for s, v in zip(POSTER, range(1, 6), strict=True)}
+    ours["lomo"] = np.array([0.1, 0.1, 0.1, 0.3, 0.3, 0.32])  # mean .203, BOW-CN's is .2
+    assert order.sentence(runs(tmp_path, ours)).startswith("The poster's order holds here.")

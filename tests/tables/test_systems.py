@@ -69,4 +69,5 @@ def test_a_short_time_is_no_nothing(sets, tmp_path, seconds, cell):
 def test_minutes_are_told_of_a_machine_only_where_something_was_timed(sets, tmp_path):
     timed = systems.write(sets[:1], tmp_path / "trained")[1].read_text()
     assert "Timed on h, other work beside it" in timed
-    assert "Timed" not in systems.write(sets[1:2], tmp_path / "plain")[1].read_text()
+    plain = systems.write(sets[1:2], tmp_path / "plain")[1].read_text()
+    assert "Timed" not in plain and "- LOMO: our reading; see docs/systems.md." in plain

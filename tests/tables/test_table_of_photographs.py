@@ -76,6 +76,11 @@ def test_what_the_networks_learned_from_is_told_beside_rows_that_are_no_networks
     assert "ImageNet weights (ResNet-50 (V1))" in text
 
 
+def test_readings_of_papers_are_told_of_what_was_run(results, tmp_path):
+    page = photographs.write(results, tmp_path / "tables")[1].read_text()
+    assert "- Triplet Loss: our reading; see docs/systems.md." in page
+
+
 def test_it_is_said_who_told_the_viewpoints(results, tmp_path):
     folder = tmp_path / "photographs" / "vami" / "seed0"
     write_run(tmp_path, "photographs", "vami", 0, queries(SCORES, "cross-camera"))
