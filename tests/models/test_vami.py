@@ -235,3 +235,21 @@ def test_shapes_and_single_images_in_a_batch(model, images):
     of_four = vami.Output(*(value[:4] for value in output[:-1]), output.discriminate)
     found = losses.vami(of_four, pack(alone % 3, alone, alone), alone)
     assert found["loss"].isfinite()  # no other viewpoint of any vehicle: no adversaries
+
+
+def test_what_is_in_sight_is_not_inferred(model, images):
+    """The embedding takes the generator's features of viewpoints that are missing alone."""
+    model.eval()
+    d = model.backbone.channels
+    with torch.no_grad():
+        x = model.backbone(images).mean(dim=(2, 3))
+        model.centres.zero_()
+        model.centres[0] = 1e4 * x.mean(0) / x.mean(0).norm()  # all images show viewpoint 0
+        before = model(images)
+        assert (before.view.argmax(1) == 0).all()
+        moved = {}
+        for view in (0, 1):
+            model.generator[-1].bias[view * d : (view + 1) * d] += 1
+            moved[view] = (model(images).o2 - before.o2).abs().max().item()
+            model.generator[-1].bias[view * d : (view + 1) * d] -= 1
+    assert moved[0] == pytest.approx(0, abs=1e-6) and moved[1] > 1e-3

@@ -47,9 +47,9 @@ def test_mask_grid_names_the_missing_mask(tmp_path):
 
 def test_localisation_of_a_grid_worked_by_hand():
     maps = np.array([[[0.4, 0.3], [0.2, 0.1]]])
-    grid = np.array([[[0.0, 0.5], [0.1, 0.02]]])  # positive: the 0.3 and the 0.2
+    grid = np.array([[[0.0, 0.5], [0.05, 0.02]]])  # positive: the 0.3 and, just, the 0.2
     row = attention.localisation(maps, grid).iloc[0]
-    assert row.mass_ratio == pytest.approx((0.3 * 0.5 + 0.2 * 0.1 + 0.1 * 0.02) / (0.62 / 4))
+    assert row.mass_ratio == pytest.approx((0.3 * 0.5 + 0.2 * 0.05 + 0.1 * 0.02) / (0.57 / 4))
     assert row.pointing == 0 and row.pointing_chance == 0.5
     assert row.auc == 0.5  # of the four pairs, .3 > .1 and .2 > .1 are right
     assert attention.localisation(maps, grid, positive=0.2).iloc[0].auc == pytest.approx(2 / 3)
@@ -221,6 +221,23 @@ def test_the_table_holds_chance_for_uniform_and_the_swaps_as_scored_by_hand(tmp_
         assert (kept.loc[of_query, "first_rank"] == 1).tolist() == first
         owners = gallery.vehicle_id[gallery.camera_id == 1]
         assert kept.loc[of_query, "vehicle_id"].tolist() == owners.tolist()
+
+
+def test_maps_are_scored_on_their_own_images_masks(tmp_path):
+    """AUC by scikit-learn, image by image, on masks as PIL averages them over cells."""
+    benchmark, model = tiny_veri(tmp_path), network()
+    model.attention.w4.weight.data *= 100
+    values, outputs, pixels, _ = analysed(benchmark, model)
+    for reference, enough in (("cues", 0.05), ("vehicle", 0.5)):
+        expected = []
+        for path, found in zip(pixels.paths, outputs["attention"], strict=True):
+            with Image.open(benchmark.mask(path, reference)) as mask:
+                share = mask.convert("F").resize((CELLS, CELLS), Image.Resampling.BOX)
+            hit = np.asarray(share).ravel() / 255 >= enough
+            if 0 < hit.sum() < hit.size:
+                expected.append(roc_auc_score(hit, found.ravel()))
+        assert len(expected) >= 12
+        assert values["attention", reference, "auc"] == pytest.approx(np.mean(expected))
 
 
 def test_the_swap_tests_queries_average_to_its_table(tmp_path):

@@ -75,6 +75,17 @@ def test_track_distances_by_plain_loops(how):
         assert found[row.name] == pytest.approx(precision[hits].mean(), rel=1e-6)
 
 
+def test_an_image_without_a_track_is_a_track_of_its_own():
+    rows = [
+        ("q.jpg", 1, "query", 1, pd.NA),
+        ("far.jpg", 1, "gallery", 2, "t"),
+        ("near.jpg", 2, "gallery", 2, pd.NA),
+    ]
+    vectors = by_name(["q.jpg", "near.jpg", "far.jpg"], [[1, 0], [1, 0.1], [0, 1]])
+    found = score(benchmark(rows, "veri"), embed=vectors).set_index("protocol")
+    assert found.loc["image-to-track-min", ["first_rank", "n_gallery"]].tolist() == [2, 2]
+
+
 def test_a_distance_of_ones_own_scores_as_the_embedding_it_is_made_of():
     small, embed = veri(seed=2)
 

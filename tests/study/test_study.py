@@ -86,12 +86,17 @@ def results(monkeypatch, tmp_path):
     take 1 from vehicle to vehicle. The sets number their vehicles alike."""
     monkeypatch.setattr(run, "RESULTS", tmp_path / "study")
 
-    def write(level: str, ahead: float, vehicles: int = 64, floor: float = 5.0):
+    def write(level: str, ahead: float, vehicles: int = 64, floor: float = 5.0, **other):
+        """by_seed: so much more at each seed; views: so much ahead within each of them."""
         noise, rows = np.tile([1.0, -1.0], vehicles // 2), []
-        for protocol in ("image-to-image", "image-to-image (look-alikes)"):
+        by_seed = other.get("by_seed", (0, 0, 0))
+        gaps = dict.fromkeys(("image-to-image", "image-to-image (look-alikes)"), ahead)
+        gaps |= {f"image-to-image ({k})": gap for k, gap in other.get("views", {}).items()}
+        for protocol, gap in gaps.items():
             for seed in (0, 1, 2):
                 for slug in (*ROWS, "untrained"):
-                    value = {"rnn-ha": 40 + ahead + noise, "untrained": floor + 0 * noise}
+                    more = gap + by_seed[seed]
+                    value = {"rnn-ha": 40 + more + noise, "untrained": floor + 0 * noise}
                     of = pd.DataFrame({"mAP": value.get(slug, 40 + 0 * noise)})
                     of["vehicle_id"] = range(vehicles)
                     rows.append(of.assign(row=slug, seed=seed, protocol=protocol, queries=2))
@@ -177,6 +182,40 @@ def test_a_network_that_did_not_learn_says_nothing(results):
     results("size-high", -1, floor=36.0)
     found = effects.of_conditions().set_index("condition").loc["size of a mark"]
     assert found["says"] == "a network did not learn: says nothing"
+
+
+def test_one_end_without_learning_is_enough_to_say_nothing(results):
+    results("size-low", 3, floor=36.0)
+    results("size-high", -1)
+    found = effects.of_conditions().set_index("condition").loc["size of a mark"]
+    assert found["says"] == "a network did not learn: says nothing"
+
+
+@pytest.mark.parametrize("end", ["size-low", "size-high"])
+def test_an_effect_that_a_seed_contradicts_is_none(results, end):
+    """9, -0.5 and 9 points: over vehicles surely off 0, and not at every seed."""
+    results("size-low", 0)
+    results("size-high", 0)
+    run.file_of(LEVELS[end]).unlink()
+    results(end, 0, by_seed=(9, -0.5, 9))
+    found = effects.of_conditions().set_index("condition").loc["size of a mark"]
+    assert found["low"] > 0 or found["high"] < 0
+    assert found["says"] == "no effect was found"
+
+
+def test_one_side_is_the_mean_within_views_less_the_base(results):
+    results("base", 1, views={"front": 4, "rear": 2})
+    found = effects.of_conditions().set_index("condition").loc["query and gallery"]
+    assert found["effect"] == pytest.approx((4 + 2) / 2 - 1)
+    assert found["says"] == "attention helps more where query and gallery are seen from one side"
+
+
+def test_what_a_row_reaches_is_a_mean_over_queries(results, monkeypatch):
+    """A vehicle with one query at 100, one with three at 0."""
+    lines = {"vehicle_id": [1, 2], "mAP": [100.0, 0.0], "queries": [1, 3]}
+    kept = pd.DataFrame(lines).assign(row="rnn-h", seed=0, protocol="image-to-image")
+    monkeypatch.setattr(effects, "read", lambda level: kept)
+    assert effects.reached(LEVELS["base"], "rnn-h") == pytest.approx(25)
 
 
 def test_table_and_picture_are_written_from_small_results(results, tmp_path):

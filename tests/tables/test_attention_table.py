@@ -57,6 +57,17 @@ def test_values_differences_and_the_explained_share(tmp_path):
     assert table.loc[("attention", "explained"), "value"] == pytest.approx(75)  # 1 - .03 / .12
 
 
+def test_the_explained_share_has_an_interval_over_vehicles():
+    """Half of the vehicles are .03 off their mean map, half .05; all are .12 off an even one."""
+    beside = {"beside_mean": [0.03, 0.05] * (VEHICLES // 2), "beside_even": [0.12] * VEHICLES}
+    columns = {seed: np.concatenate(list(beside.values())) for seed in (0, 1)}
+    index = pd.MultiIndex.from_product([beside, range(VEHICLES)], names=["measure", "vehicle_id"])
+    found = attention._explained("RNN-HA", "attention", pd.DataFrame(columns, index))
+    assert found["value"] == pytest.approx(100 * (1 - 0.04 / 0.12))
+    assert 100 * (1 - 0.05 / 0.12) < found["ci_low"] < found["value"]
+    assert found["value"] < found["ci_high"] < 100 * (1 - 0.03 / 0.12)
+
+
 def test_the_curves_are_means_over_seeds_drawn_by_what_is_there_or_is_left_out(tmp_path):
     for seed in (0, 1, 2):
         write(tmp_path, seed)

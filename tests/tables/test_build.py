@@ -221,6 +221,7 @@ def three_seeds(source, dataset, differences, experiments=("rnn-ha", "rnn-h")):
             (6, -1, 4),
             "The data cannot tell the two apart. ",
         ),  # above 0 over vehicles, not every seed
+        ((-6, 1, -4), "The data cannot tell the two apart. "),
         ((0.1, -0.1, 0.1), "The data cannot tell the two apart. "),
         ((2, 3), "The data cannot tell the two apart (fewer than 3 seeds"),
     ],

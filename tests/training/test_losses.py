@@ -121,3 +121,13 @@ def test_a_batch_holds_so_many_images_of_each_vehicle():
         vehicles = fine[torch.from_numpy(batch)]
         assert (vehicles == vehicles[:, :1]).all() and vehicles[0, 0] != vehicles[1, 0]
         assert all(len(set(images)) == 4 for images in batch.tolist())
+
+
+def test_the_papers_loss_adds_both_heads_with_equal_weight():
+    """Logits of 0 know nothing: ln 5 of five models and ln 7 of seven vehicles."""
+    output = SimpleNamespace(coarse=torch.zeros(4, 5), fine=torch.zeros(4, 7))
+    labels = torch.tensor([0, 1, 2, 3])
+    found = losses.both_heads(output, labels, labels)
+    assert found["loss"].item() == pytest.approx(math.log(5) + math.log(7), rel=1e-5)
+    one = losses.both_heads(SimpleNamespace(coarse=None, fine=torch.zeros(4, 7)), labels, labels)
+    assert one["loss"].item() == pytest.approx(math.log(7), rel=1e-5)
