@@ -47,10 +47,11 @@ def rebuild(source: Path, results_root: Path) -> list[Path]:
             released.remove(dataset, tables)
     written.append(answer.write(shown, tables))
     written += systems.write([*shown, Results(source, photographs.DATASET)], tables)
-    for page in (photographs, finetuned):
-        written += page.write(Results(source, page.DATASET), tables)
+    for of in (photographs, finetuned):
+        written += of.write(Results(source, of.DATASET), tables)
     if own and source == folder.own():
         mark_tables(of_runs=True)
     elif source == paths.REFERENCE and results_root == paths.ROOT / "results":
-        readme.refresh(tables)
+        for page in (readme.README, readme.SYSTEMS):
+            readme.refresh(tables, page)
     return written

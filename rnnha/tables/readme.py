@@ -1,4 +1,5 @@
-"""The tables in README.md: short copies of the pages, written by `rnnha tables`, and tested."""
+"""The tables in README.md and docs/systems.md: short copies of the pages, written by `rnnha tables`,
+and tested."""
 
 import re
 from pathlib import Path
@@ -8,6 +9,7 @@ from rnnha.paths import ROOT, atomic
 from rnnha.tables.pages import HEADINGS
 
 README = ROOT / "README.md"
+SYSTEMS = ROOT / "docs" / "systems.md"
 _BLOCK = re.compile(r"(<!-- (\S+): written by `rnnha tables` -->\n).*?(<!-- end -->)", re.DOTALL)
 # Besides the poster's rows the README shows these controls; all others stand on the page.
 CONTROLS = (
@@ -22,7 +24,8 @@ _INTERVAL = re.compile(r" \[-?\d+\.\d, -?\d+\.\d\]")
 
 
 def refresh(tables: Path, readme: Path = README) -> None:
-    """Put the `excerpt` of `tables`/<data set>.md between the marks of each data set."""
+    """Put the `excerpt` of `tables`/<name>.md between the marks of each name: a data set, or
+    "systems"."""
     text = readme.read_text(encoding="utf-8")
     new = _BLOCK.sub(lambda block: block[1] + excerpt(tables / f"{block[2]}.md") + block[3], text)
     if new != text:

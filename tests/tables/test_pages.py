@@ -3,9 +3,10 @@
 import re
 
 import pandas as pd
+import pytest
 
 from fake_runs import queries, write_run
-from rnnha import markdown
+from rnnha import markdown, paths
 from rnnha.runs.results import Results
 from rnnha.tables import build, readme
 
@@ -71,6 +72,16 @@ def test_the_readme_is_rewritten_between_its_marks_only(tmp_path):
     text = file.read_text(encoding="utf-8")
     assert text.startswith(f"before\n{mark}**Rendered-VeRi") and "old" not in text
     assert text.endswith("\n<!-- end -->\nafter\n")
+
+
+@pytest.mark.parametrize("page_with_copies", [readme.README, readme.SYSTEMS])
+def test_the_committed_copies_are_those_of_the_committed_tables(tmp_path, page_with_copies):
+    copy = tmp_path / "page.md"
+    text = page_with_copies.read_text(encoding="utf-8")
+    assert "| RNN-HA |" in text
+    copy.write_text(text, encoding="utf-8")
+    readme.refresh(paths.ROOT / "results" / "tables", copy)
+    assert copy.read_text(encoding="utf-8") == text
 
 
 def test_a_bar_in_a_cell_does_not_end_it():
