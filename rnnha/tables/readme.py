@@ -1,5 +1,5 @@
-"""The tables in README.md and docs/systems.md: short copies of the pages, written by `rnnha tables`,
-and tested."""
+"""The tables in README.md and docs/systems.md: short copies of the pages, written by
+`rnnha tables`, and tested."""
 
 import re
 from pathlib import Path
