@@ -1,6 +1,6 @@
 """The lesson: one image through RNN-HA with all its numbers, to be followed by hand.
 
-Everything is computed from the network at hand, and so are the sentences; nothing is typed.
+Everything is computed from the network at hand; nothing is typed.
 """
 
 from collections.abc import Sequence
@@ -26,12 +26,7 @@ from rnnha.methods.network import load_checkpoint
 from rnnha.models.rnn_ha import EPSILON
 from rnnha.runs.compare import CHECKPOINT
 from rnnha.runs.outcome import Outcome, of_checkpoint
-from rnnha.scoring import look_alikes, protocols, ranking
-from rnnha.scoring.intervals import interval, paired_difference
-from rnnha.tables.pages import number
-
-QUESTIONS = ("type", "model", "paint", "model and paint", "vehicle")
-QUESTIONS += ("vehicle, among look-alikes",)
+from rnnha.scoring import ranking
 
 
 class Lesson(NamedTuple):
@@ -176,28 +171,6 @@ def map_figure(lesson: Lesson, name: str, found: Steps) -> Figure:
     return figure
 
 
-def check(answer: float, right: float, because: str, tolerance: float = 0.02) -> str:
-    """Whether a reader's number is right, within a share of it; with the way to it if not."""
-    if answer is ...:
-        return "Put your number in place of the three dots."
-    if abs(answer - right) <= tolerance * abs(right) + 1e-9:
-        return f"Right: {because} = {right:.4g}."
-    return f"Not yet: {answer:g} is {'more' if answer > right else 'less'} than it. Try {because}."
-
-
-def cell_to_try(found: Steps) -> tuple[int, int]:
-    """Row and column of the cell whose score is nearest to 1: where softplus bends."""
-    place = np.abs(found.s - 1).argmin()
-    row, column = np.unravel_index(place, found.s.shape)
-    return int(row), int(column)
-
-
-def check_cell(found: Steps, row: int, column: int, answer: float) -> str:
-    """Check a weight that was computed by hand from the cell's score and the sum of all cells."""
-    s, total = found.s[row, column], found.positive.sum()
-    return check(answer, found.a[row, column], f"(softplus({s:.3f}) + {EPSILON}) / {total:.3f}")
-
-
 def neighbours(
     lesson: Lesson, name: str, attention: NDArray | None = None, count: int = 5
 ) -> Figure:
@@ -206,94 +179,55 @@ def neighbours(
     attention [h, w]: above by o2 with the network's own map, below by o2 with this one; the gallery
     keeps its own.
     """
-    seen = lesson.seen
-    if attention is None:
-        found = {by: seen.nearest(name, count, by) for by in seen.vectors}
-        return nearest(seen, name, found)
-    vectors = seen.vectors["o2"].copy()
-    o2 = steps(lesson, name, attention).o2[None]
-    vectors[seen.position(name)] = ranking.unit(o2)[0]
-    other = replace(seen, vectors=seen.vectors | {"o2": vectors})
-    found = {"o2, its own map": seen, "o2, this map": other}
-    return nearest(seen, name, {title: of.nearest(name, count) for title, of in found.items()})
+    found = {
+        title: seen.nearest(name, count, by)
+        for title, (seen, by) in _searches(lesson, name, attention).items()
+    }
+    return nearest(lesson.seen, name, found)
 
 
-def ranks(lesson: Lesson, name: str, by: str = "o2") -> tuple[list[int], float]:
+def precisions(lesson: Lesson, name: str, attention: NDArray | None = None) -> pd.DataFrame:
+    """What the searches of `neighbours` are worth: of each the ranks of the right images, and the
+    average precision (0 to 1)."""
+    found = {
+        title: _ranks(seen, name, by)
+        for title, (seen, by) in _searches(lesson, name, attention).items()
+    }
+    return pd.DataFrame(
+        [(", ".join(map(str, at)), round(precision, 3)) for at, precision in found.values()],
+        index=pd.Index(found, name="search by"),
+        columns=["right images at ranks", "average precision"],
+    )
+
+
+def ranks(
+    lesson: Lesson, name: str, by: str = "o2", attention: NDArray | None = None
+) -> tuple[list[int], float]:
     """At which ranks the images of its vehicle come, nearest first and without junk, and the
-    average precision that they make: (1/N) sum i/r_i."""
-    found = lesson.seen.nearest(name, len(lesson.seen.images), by)
+    average precision that they make: (1/N) sum i/r_i. attention: as in `neighbours`, for o2."""
+    seen = lesson.seen if attention is None else _with_map(lesson, name, attention)
+    return _ranks(seen, name, by)
+
+
+def _searches(
+    lesson: Lesson, name: str, attention: NDArray | None
+) -> dict[str, tuple[Outcome, str]]:
+    """By title, in which embeddings and by which state is searched."""
+    if attention is None:
+        return {by: (lesson.seen, by) for by in lesson.seen.vectors}
+    other = _with_map(lesson, name, attention)
+    return {"o2, its own map": (lesson.seen, "o2"), "o2, this map": (other, "o2")}
+
+
+def _with_map(lesson: Lesson, name: str, attention: NDArray) -> Outcome:
+    """All embeddings as they are, but for o2 of one image, which has another map."""
+    vectors = lesson.seen.vectors["o2"].copy()
+    o2 = steps(lesson, name, attention).o2[None]
+    vectors[lesson.seen.position(name)] = ranking.unit(o2)[0]
+    return replace(lesson.seen, vectors=lesson.seen.vectors | {"o2": vectors})
+
+
+def _ranks(seen: Outcome, name: str, by: str) -> tuple[list[int], float]:
+    found = seen.nearest(name, len(seen.images), by)
     places = np.flatnonzero(found["right"]) + 1
     return places.tolist(), float(np.mean(np.arange(1, len(places) + 1) / places))
-
-
-Answers = dict[str, dict[str, pd.Series]]  # state, then question
-
-
-def answers(seen: Outcome) -> Answers:
-    """Of each query, by o1 and by o2: is its nearest gallery image right? A Series of bool for
-    each of QUESTIONS that the set can answer, by vehicle."""
-    return {by: _hits(seen, by) for by in seen.vectors}
-
-
-def standing(found: Answers) -> pd.DataFrame:
-    """How often the nearest gallery image is right, in percent of the queries.
-
-    Columns by, question (QUESTIONS, as far as the set tells them), percent, low and high: the 95 %
-    interval over vehicles. The last question is asked among the vehicles of one model and paint.
-    """
-    rows = []
-    for by, questions in found.items():
-        for question, hits in questions.items():
-            share = interval(100.0 * hits, hits.index)
-            rows.append((by, question, share.estimate, share.low, share.high))
-    return pd.DataFrame(rows, columns=["by", "question", "percent", "low", "high"])
-
-
-def standing_page(table: pd.DataFrame) -> pd.DataFrame:
-    """`standing` to be read: a line a question, a column a state, `56.1 [53.0, 59.2]`."""
-    cells = [number(r.percent, np.nan, r.low, r.high) for r in table.itertuples()]
-    page = table.assign(cell=cells).pivot(index="question", columns="by", values="cell")
-    return page.loc[[q for q in QUESTIONS if q in page.index]]
-
-
-def verdict(found: Answers) -> str:
-    """Whether the fine step finds the vehicle more often than the coarse one, and how surely."""
-    before, after = found["o1"], found["o2"]
-    sentences = []
-    for question in QUESTIONS[-2:]:
-        if question not in before:
-            continue
-        one, two = before[question], after[question]
-        d = paired_difference(100.0 * two, 100.0 * one, one.index)
-        says = "o2 is ahead" if d.low > 0 else "o1 is ahead" if d.high < 0 else "cannot be told"
-        sentences.append(
-            f"Who finds the right {question}, first? {says[0].upper()}{says[1:]}: o2 minus o1 is "
-            f"{d.estimate:+.1f} points [{d.low:+.1f}, {d.high:+.1f}] over {d.n_vehicles} vehicles."
-        )
-    return "\n".join(sentences)
-
-
-def _hits(seen: Outcome, by: str) -> dict[str, pd.Series]:
-    """For each question, of each query that can be right: was its nearest image? By vehicle."""
-    embed = protocols.by_name(seen.images.index, seen.vectors[by])
-    alike = look_alikes.score(seen.benchmark, embed=embed, draws=None)
-    asked = seen.images[seen.images["query"]]
-    first = [seen.nearest(name, 1, by).iloc[0] for name in asked.index]
-    labels = {name: [name] for name in ("type", "model", "paint")}
-    labels |= {"model and paint": ["model", "paint"], "vehicle": ["vehicle_id"]}
-    found = {
-        question: pd.Series(
-            [
-                all(one[c] == other[c] for c in columns)
-                for one, other in zip(first, asked.to_dict("records"), strict=True)
-            ],
-            index=asked["vehicle_id"],
-        )
-        for question, columns in labels.items()
-        if set(columns) <= set(asked.columns)
-    }
-    if alike is not None:
-        alike = alike[(alike["first_rank"] > 0) & (alike["trial"] == 0)]
-        alike = alike[alike["test_size"] == alike["test_size"].iloc[-1]]
-        found[QUESTIONS[-1]] = (alike.set_index("vehicle_id")["first_rank"] == 1).rename(None)
-    return found

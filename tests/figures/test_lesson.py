@@ -1,13 +1,11 @@
-"""The lesson's numbers against the equations in plain NumPy, and its sentences by hand."""
+"""The lesson's numbers against the equations in plain NumPy."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import untrained_network
 from masked_set import tiny_veri
 from rnnha.figures import lesson
-from rnnha.runs import outcome
 from rnnha.scoring import protocols
 
 NAME = "0002_c001_00000001_0.png"
@@ -93,16 +91,6 @@ def test_a_painted_map_names_cells_of_the_grid(opened):
         lesson.painted([], shape)
 
 
-def test_answers_are_checked(opened):
-    found = lesson.steps(opened, NAME)
-    right = (np.log1p(np.exp(found.s[1, 1])) + 0.1) / found.positive.sum()
-    assert lesson.check_cell(found, 1, 1, right).startswith("Right: (softplus(")
-    assert "less than it" in lesson.check_cell(found, 1, 1, right / 2)
-    assert "three dots" in lesson.check_cell(found, 1, 1, ...)
-    row, column = lesson.cell_to_try(found)
-    assert np.abs(found.s - 1).min() == abs(found.s[row, column] - 1)
-
-
 def test_the_average_precision_is_the_protocols(opened):
     seen = opened.seen
     embed = protocols.by_name(seen.images.index, seen.vectors["o2"])
@@ -112,40 +100,22 @@ def test_the_average_precision_is_the_protocols(opened):
         ranks, precision = lesson.ranks(opened, name)
         assert precision == pytest.approx(scored.loc[name, "ap"])
         assert ranks[0] == scored.loc[name, "first_rank"] and len(ranks) == 2
+        told = lesson.precisions(opened, name).loc["o2"]
+        assert told.tolist() == [", ".join(map(str, ranks)), round(scored.loc[name, "ap"], 3)]
 
 
-def states(benchmark, o1, o2):
-    images = outcome.test_table(benchmark)
-    vectors = {
-        by: pd.get_dummies(images[column]).to_numpy(np.float32)
-        for by, column in (("o1", o1), ("o2", o2))
-    }
-    return outcome.Outcome("made up", benchmark, images, vectors, {})
-
-
-def test_states_that_know_the_model_or_the_vehicle(benchmark):
-    seen = states(benchmark, "model", "vehicle_id")
-    table = lesson.standing(lesson.answers(seen)).set_index(["by", "question"])["percent"]
-    assert (table["o2"] == 100).all() and set(table["o2"].index) == set(lesson.QUESTIONS)
-    assert (table["o1"][["type", "model", "model and paint"]] == 100).all()
-    assert table["o1", "vehicle, among look-alikes"] < 100
-    page = lesson.standing_page(lesson.standing(lesson.answers(seen)))
-    assert page.loc["vehicle", "o2"] == "100.0 [100.0, 100.0]"
-
-
-def told(benchmark, o1, o2):
-    return lesson.verdict(lesson.answers(states(benchmark, o1, o2)))
-
-
-def test_the_verdict_says_who_is_ahead(benchmark):
-    assert "O2 is ahead: o2 minus o1 is +" in lesson.verdict(
-        lesson.answers(states(benchmark, "model", "vehicle_id"))
-    )
-    assert "O1 is ahead: o2 minus o1 is -" in lesson.verdict(
-        lesson.answers(states(benchmark, "vehicle_id", "model"))
-    )
-    same = told(benchmark, "vehicle_id", "vehicle_id")
-    assert "Cannot be told: o2 minus o1 is +0.0 points [+0.0, +0.0]" in same
+def test_the_ranks_with_another_map_are_those_of_the_image_with_that_map(opened):
+    mine = lesson.painted([(1, 1)], lesson.steps(opened, NAME).a.shape)
+    o2 = lesson.steps(opened, NAME, mine).o2
+    distances = np.linalg.norm(opened.seen.vectors["o2"] - o2 / np.linalg.norm(o2), axis=1)
+    kept = opened.seen.nearest(NAME, len(distances))["right"]  # the gallery without junk
+    at = [distances[opened.seen.position(name)] for name in kept.index]
+    expected = (np.flatnonzero(kept.to_numpy()[np.argsort(at)]) + 1).tolist()
+    ranks, precision = lesson.ranks(opened, NAME, attention=mine)
+    assert ranks == expected and lesson.ranks(opened, NAME)[0] != expected
+    told = lesson.precisions(opened, NAME, mine)
+    assert told.index.tolist() == ["o2, its own map", "o2, this map"]
+    assert told["average precision"].iloc[1] == round(precision, 3)
 
 
 def test_the_figure_prints_each_cells_weight(opened):
