@@ -269,7 +269,7 @@ def _compare_with_index_files(root: Path, rows: pd.DataFrame, notes: list[str]) 
         if odd:
             notes.append(f"{path.name}: {len(odd)} lines are not {said}: {some(odd)}; not used")
         else:
-            notes.append(f"{path.name}: as the rule says, {said}")
+            notes.append(f"{path.name}: as the rule says (it names {said})")
 
 
 def _indices(line: str, path: Path, number: int) -> Sequence[int]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F
 
+from rnnha.data import sets
 from rnnha.data.manifest import Benchmark
 from rnnha.figures import maps, plots
 from rnnha.figures.of_data import nearest, place
@@ -70,10 +71,21 @@ def begin(benchmark: Benchmark, checkpoint: Path = CHECKPOINT) -> Lesson:
     model, info = load_checkpoint(checkpoint)
     if not hasattr(getattr(model, "attention", None), "w3"):
         raise ValueError(f"{checkpoint}: {info['row']} has no attention that is guided by o1")
+    seen = of_checkpoint(benchmark, checkpoint)
+    return Lesson(model, info["image_size"], seen, class_names(info, benchmark))
+
+
+def class_names(info: dict, benchmark: Benchmark) -> list[str]:
+    """Names of the network's coarse classes in the set that it has learned from last: another set
+    has other classes of the same numbers. Only their numbers where that set is not here."""
+    learned = info["seen"][-1]["dataset"] if info.get("seen") else benchmark.name
+    if learned != benchmark.name:
+        if learned not in sets.SETS or not sets.known(learned).path.is_dir():
+            return list(map(str, info["coarse_labels"]))
+        benchmark = sets.load(learned)
     named = benchmark.manifest.dropna(subset="coarse_id").drop_duplicates("coarse_id")
     names = named.set_index("coarse_id")["type"].fillna("?").to_dict()
-    classes = [str(names.get(label, label)) for label in info["coarse_labels"]]
-    return Lesson(model, info["image_size"], of_checkpoint(benchmark, checkpoint), classes)
+    return [str(names.get(label, label)) for label in info["coarse_labels"]]
 
 
 @torch.no_grad()

@@ -13,6 +13,26 @@ from rnnha.figures import maps
 from rnnha.images.decode import pixels, read_mask
 from rnnha.runs.outcome import Outcome, test_table
 
+# What the kinds of cue are; "mark" is that of the sets of the study.
+CUES = {
+    "sun strip": "a strip along the top of the windscreen",
+    "bonnet": "the bonnet in another colour, or two stripes along it",
+    "brow": "the front of a van, bus or lorry, between windscreen and lamps, in another colour",
+    "bumper corners": "the corners of a bumper in another colour",
+    "stickers": "a pattern of stickers on the windscreen or the rear window",
+    "door": "a door, or as much of the flank, in another colour",
+    "band": "a broad band along the flank",
+    "slant": "one or two slanting bars across the flank",
+    "tail half": "the rear part of the flank in another colour",
+    "wheel covers": "plain wheel covers in a colour of their own",
+    "tailgate": "the middle of the tail in another colour",
+    "rear strip": "a banner across the rear window, or across the tail",
+    "roof": "the roof, or a stripe along it, in another colour",
+    "luggage": "boxes on the roof",
+    "flags": "two small flags at the edges of the roof",
+    "mark": "a square of one colour",
+}
+
 
 def place(benchmark: Benchmark) -> str:
     """The set's name for titles, never without saying that it is synthetic."""
@@ -63,17 +83,20 @@ def types(benchmark: Benchmark) -> pd.DataFrame:
 
 
 def cue_counts(benchmark: Benchmark) -> pd.DataFrame:
-    """How many vehicles of a rendered set carry each kind of cue, and the share that does."""
+    """How many vehicles of a rendered set carry each kind of cue, the share that does, and what
+    it is."""
     vehicles = benchmark.side_car.drop_duplicates("vehicle_id")
     counts = vehicles["cues"].str.split(";").explode().value_counts()
     share = (100 * counts / len(vehicles)).round(1)
-    return pd.DataFrame({"vehicles": counts, "percent of all": share})
+    told = counts.index.to_series().map(CUES).fillna("")
+    return pd.DataFrame({"vehicles": counts, "percent of all": share, "what it is": told})
 
 
 def one_of_each(benchmark: Benchmark, column: str, seed: int = 0, limit: int = 18) -> Figure:
     """One test image for each value of a column (type, model, camera_id...), chosen by chance.
 
-    Models are shown from the same side. KeyError for a column that the set does not have, and
+    Models are shown from the same side. The title says of how many values, where there are more
+    than `limit`. KeyError for a column that the set does not have, and
     ValueError where no image has a value in it.
     """
     images = test_table(benchmark).dropna(subset=column)
@@ -82,11 +105,14 @@ def one_of_each(benchmark: Benchmark, column: str, seed: int = 0, limit: int = 1
     if column == "model":
         images = images[images["view"] == images["view"].value_counts().index[0]]
     chosen = images.sample(frac=1, random_state=seed).drop_duplicates(column).sort_values(column)
-    chosen = chosen.iloc[np.unique(np.linspace(0, len(chosen) - 1, limit).astype(int))]
+    kind, count = column.removesuffix("_id"), len(chosen)
+    chosen = chosen.iloc[np.unique(np.linspace(0, count - 1, limit).astype(int))]
+    titles = chosen[column].astype(str)
+    if column.endswith("_id"):
+        titles = f"{kind} " + titles  # a bare number would tell nothing
+    what = f"of each {kind}" if count <= limit else f"each of {limit} of the {count} {kind}s"
     return sheet(
-        [pixels(p) for p in chosen["path"]],
-        chosen[column].astype(str),
-        f"{place(benchmark)}: one image of each {column.removesuffix('_id')}",
+        [pixels(p) for p in chosen["path"]], titles, f"{place(benchmark)}: one image {what}"
     )
 
 

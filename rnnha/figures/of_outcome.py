@@ -15,10 +15,10 @@ from rnnha.runs.outcome import Outcome
 NEAREST = 5
 
 
-def grid(run: Outcome, names: list[str], strength: float = 0.5) -> Figure:
+def grid(run: Outcome, names: list[str], strength: float = 0.5, gradcam: bool = True) -> Figure:
     """Images with the attention map of step 2, Grad-CAM and cue masks below: the poster's figure.
 
-    Raises ValueError for a row without attention.
+    gradcam: False, without that row. Raises ValueError for a row without attention.
     """
     if "attention" not in run.maps:
         raise ValueError(f"{run.title} has no attention maps")
@@ -28,7 +28,7 @@ def grid(run: Outcome, names: list[str], strength: float = 0.5) -> Figure:
         [pixels(path) for path in rows["path"]],
         run.maps["attention"][places],
         f"{place(run.benchmark)}: where step 2 looks, {run.title}",
-        cams=run.maps["Grad-CAM"][places] if "Grad-CAM" in run.maps else None,
+        cams=run.maps["Grad-CAM"][places] if gradcam and "Grad-CAM" in run.maps else None,
         masks=[run.cue_mask(name) for name in names] if run.benchmark.synthetic else None,
         titles=[f"vehicle {v}" for v in rows["vehicle_id"]],
         strength=strength,
@@ -76,8 +76,14 @@ def _known(row: pd.Series) -> str:
     """What a rendered set tells of an image beyond a real set's labels."""
     if "cues" not in row:
         return ""
-    cues = "\n".join(row["cues"].split(";"))
-    return f"{row['model']}\n{row['paint']}\n{row['view']}\n\ncues:\n{cues}"
+    # visible_cues: each cue in sight, its kind first, see docs/data.md.
+    looks = str(row["visible_cues"]).split(";")
+    cues = "\n".join(
+        f"{'●' if any(look.startswith(f'{kind} ') for look in looks) else '○'} {kind}"
+        for kind in row["cues"].split(";")
+    )
+    told = f"{row['model']}\n{row['paint']}\n{row['view']}"
+    return f"{told}\n\ncues on the vehicle\n(● in sight):\n{cues}"
 
 
 def _seen_by(row: pd.Series) -> str:

@@ -27,7 +27,7 @@ def drawn(benchmark: Benchmark, checkpoint: Path = CHECKPOINT) -> Iterator[tuple
     even = np.full_like(found.a, 1 / found.a.size)
     yield "nearest", lesson.neighbours(opened, name)
     yield "nearest-even", lesson.neighbours(opened, name, attention=even)
-    yield "attention", of_outcome.grid(opened.seen, twins)
+    yield "attention", of_outcome.grid(opened.seen, twins, gradcam=False)
 
 
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:

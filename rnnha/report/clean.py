@@ -36,7 +36,8 @@ _ATTRIBUTES = {
 _STYLES = """background-color color font-style font-weight text-align text-decoration
 vertical-align white-space""".split()
 _UNREAD = ("script", "style")  # what stands in them is not for readers
-_LINK = re.compile(r"https?://|mailto:|#")  # files beside the notebook are not beside the page
+# Files beside the notebook are not beside the page, but for the first page of the report.
+_LINK = re.compile(r"https?://|mailto:|#|(?:\.\./)+index\.html$")
 _PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp|svg\+xml);base64,[\w+/=\s]*$")
 
 

@@ -26,6 +26,7 @@ from rnnha.report.execute import NOTEBOOKS, read_notebook
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 ACTING = ("application/javascript", "text/vnd.mermaid")  # the page shows what else there is
+RESULTS = "../docs/results.md"  # links to it lead to the report's first page, which has them
 TEMPLATES = Path(__file__).with_name("templates")
 _TEMPLATE, _STYLE = TEMPLATES / "notebook.html.j2", TEMPLATES / "notebook.css"
 
@@ -170,6 +171,8 @@ def with_alt(html_of_picture: str, cell: Mapping) -> str:
 @pass_context
 def notebook_markdown(context: Mapping, source: str) -> str:
     attachments = context.get("cell", {}).get("attachments", {})
+    if home := context.get("resources", {}).get("home"):
+        source = source.replace(f"]({RESULTS})", f"]({home})")
     return markdown(source, attachments)
 
 

@@ -25,7 +25,7 @@ from rnnha.scoring import cams, ranking
 from rnnha.training.embedding import embed
 
 MAPS = {"attention": "attention", "gradcam": "Grad-CAM"}  # name in embeddings.npz: title
-KNOWN = ["model", "paint", "view", "cues"]  # of the side-car
+KNOWN = ["model", "paint", "view", "cues", "visible_cues"]  # of the side-car
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class Outcome:
     """A network and its N test images.
 
     images: the manifest's rows with the image's name as index; query and gallery, whether the
-        image is searched with, and searched; for rendered sets model, paint, view and cues.
+        image is searched with, and searched; for rendered sets model, paint, view, cues and
+        visible_cues.
     vectors: "o2" and, where the network has it, "o1": float32 [N, H], L2-normalised.
     maps: "attention" and "Grad-CAM", float32 [N, h, w], as far as there are.
     """

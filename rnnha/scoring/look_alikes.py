@@ -1,8 +1,9 @@
-"""The fine step alone: each query among the gallery's images of its own model and paint.
+"""The fine question by itself, which one of them?
 
-What tells a vehicle of another model or paint does not help here, so a system that has learned
-the coarse step alone scores as a random order does. Real photographs tell less: there it is the
-images of its own type.
+Each query is ranked among the gallery's images of its own model and paint. What tells a
+vehicle of another model or paint does not help here, so a system that has learned the coarse step
+alone scores as a random order does. Real photographs tell less: there it is the images of its own
+type.
 """
 
 from collections.abc import Callable, Iterable

@@ -9,7 +9,7 @@
 | cross-camera       | cross-camera: query against gallery, no junk                             |
 
 Exploratory variants carry a suffix: " [o1,o2]" (another embedding), " (front)", " (rear)";
-" (look-alikes)" is the fine step alone, and " (same type)" what comes nearest to it on real
+" (look-alikes)" is the fine question by itself, and " (same type)" what comes nearest to it on real
 photographs, see `scoring.look_alikes`.
 """
 

@@ -1,5 +1,8 @@
 """The lesson's numbers against the equations in plain NumPy."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -55,6 +58,20 @@ def test_every_number_is_the_equations(opened):
     place = opened.seen.position(NAME)
     own = found.o2 / np.linalg.norm(found.o2)
     np.testing.assert_allclose(own, opened.seen.vectors["o2"][place], atol=1e-4)
+
+
+def test_classes_are_named_as_in_the_set_that_was_learned_last(opened, benchmark, monkeypatch):
+    assert opened.classes == ["sedan", "van"]
+    seen = {"vehicles": 5, "synthetic": True}
+    info = {"coarse_labels": [1, 2], "seen": [seen | {"dataset": "other"}]}
+    info["seen"].append(seen | {"dataset": "rendered-veri"})
+    other = replace(benchmark, name="other", manifest=benchmark.manifest.assign(type="boat"))
+    monkeypatch.setattr(lesson.sets, "load", {"rendered-veri": benchmark}.__getitem__)
+    here = {"path": benchmark.root}
+    monkeypatch.setattr(lesson.sets, "known", lambda name: SimpleNamespace(**here))
+    assert lesson.class_names(info, other) == ["sedan", "van"]
+    here["path"] = benchmark.root / "nowhere"
+    assert lesson.class_names(info, other) == ["1", "2"]
 
 
 def test_a_painted_map_is_what_the_fine_step_sees(opened):

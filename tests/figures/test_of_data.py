@@ -1,5 +1,7 @@
 """Counts, twins and the coarse-to-fine table of the teaching notebooks; checkpoints as outcomes."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from PIL import Image
 
 import untrained_network
 from masked_set import CAMERAS, VEHICLES, tiny_veri
+from rendering.cues import DRAW, OF_THE_STUDY
 from rnnha.figures import of_data
 from rnnha.images.batches import normalise
 from rnnha.images.cache import Images
@@ -48,6 +51,10 @@ def test_cue_counts_are_of_vehicles_not_images(benchmark):
     counts = of_data.cue_counts(benchmark)
     assert counts["vehicles"].to_dict() == {"dent": VEHICLES, "decal": VEHICLES}
     assert (counts["percent of all"] == 100).all()
+    assert set(of_data.CUES) == {*DRAW, *OF_THE_STUDY}  # a word for whatever the renderer draws
+    renamed = benchmark.side_car.assign(cues="slant;dent")
+    named = of_data.cue_counts(SimpleNamespace(side_car=renamed))["what it is"]
+    assert "bars across the flank" in named["slant"] and named["dent"] == ""
 
 
 def test_twins_share_model_paint_and_view_and_show_a_cue(benchmark):
@@ -74,6 +81,11 @@ def test_the_sheets_show_the_images_asked_for(benchmark):
     assert len(shown) == 6
     titles = [ax.get_title() for ax in of_data.one_of_each(benchmark, "type").axes]
     assert titles == ["sedan", "van"]
+    cameras = of_data.one_of_each(benchmark, "camera_id")
+    assert [ax.get_title() for ax in cameras.axes] == ["camera 1", "camera 2", "camera 3"]
+    assert cameras.get_suptitle().endswith("one image of each camera")
+    some = of_data.one_of_each(benchmark, "camera_id", limit=2)
+    assert some.get_suptitle().endswith("one image each of 2 of the 3 cameras")
     assert len(of_data.one_vehicle(benchmark).axes) == CAMERAS
     found = made_up(benchmark, lambda i: one_hot(i["model"]), lambda i: one_hot(i["vehicle_id"]))
     searches = {by: found.nearest(names[0], 3, by) for by in ("o1", "o2")}

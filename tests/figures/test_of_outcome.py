@@ -86,7 +86,8 @@ def test_the_figure_shows_image_maps_mask_and_the_five_nearest(run):
     np.testing.assert_array_equal(shown[3], maps.mask_overlay(image, run.cue_mask(name)))
     for picture, path in zip(shown[4:], run.nearest(name)["path"], strict=True):
         np.testing.assert_array_equal(picture, np.asarray(Image.open(path)))
-    assert "dent" in canvas.axes[4].texts[0].get_text()
+    told = canvas.axes[4].texts[0].get_text().split("\n")
+    assert told[-2:] == ["○ dent", "● decal"]  # it wears both, and only the decal is in sight
     signs = [ax.get_title() for ax in canvas.axes[5:]]
     assert ["✓" in s for s in signs] == run.nearest(name)["right"].tolist()
 
@@ -116,7 +117,10 @@ def test_pick_is_by_chance_the_same_each_time_and_prefers_images_with_cues(run):
     vehicles = run.images.loc[names, "vehicle_id"].tolist()
     assert vehicles[::2] == vehicles[1::2] and len(set(vehicles)) == 3
     assert run.pick(3, CAMERAS + 1) == []
-    assert len(of_outcome.grid(run, names).axes) == 4 * 6
+    rows = [ax.get_ylabel() for ax in of_outcome.grid(run, names).axes[::6]]
+    assert rows == ["image", "attention", "Grad-CAM", "cue mask"]
+    rows = [ax.get_ylabel() for ax in of_outcome.grid(run, names, gradcam=False).axes[::6]]
+    assert rows == ["image", "attention", "cue mask"]
 
 
 def test_finished_runs_come_in_the_tables_order_with_every_stage_0_last(run):

@@ -175,6 +175,20 @@ def test_an_equation_is_set_or_its_source_is_shown(tmp_path):
     assert page.found == []
 
 
+def test_the_results_are_the_reports_first_page(tmp_path):
+    source = notebook_at(
+        tmp_path / "00_a.ipynb",
+        new_markdown_cell(
+            "[The results](../docs/results.md) say, [others](../docs/other.md) do not."
+        ),
+    )
+    within = page_of(source, tmp_path / "00_a.html", "../index.html").read_text()
+    assert '<a href="../index.html">The results</a> say' in within
+    assert "docs/" not in within and "others" in Acts(within).text
+    alone = Acts(page_of(source, tmp_path / "b.html").read_text())
+    assert alone.links == [] and "The results say, others do not." in alone.text
+
+
 # --- pictures ---
 
 

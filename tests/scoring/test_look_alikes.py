@@ -1,4 +1,4 @@
-"""The fine step alone, by plain loops and by hand."""
+"""Vehicles among their look-alikes, by plain loops and by hand."""
 
 from dataclasses import replace
 from pathlib import Path
