@@ -24,8 +24,8 @@ from rnnha.tables import differences, order
 from rnnha.tables.pages import label, of_list
 
 RANKS = 20
-# As many models as the palette has colours that differ well, and vehicles that fit in a look.
-MODELS, VEHICLES = 6, 6
+# As many kinds as the palette has colours that differ well, and vehicles that fit in a look.
+KINDS, VEHICLES = 6, 6
 
 
 def drawn(results: Results) -> dict[str, Figure]:
@@ -173,7 +173,8 @@ def embeddings(
 ) -> Figure | None:
     """o1 and o2 of a row in two dimensions: coarse first, fine second. seed: None, the lowest.
 
-    The MODELS models with the most test vehicles, VEHICLES vehicles of each, all their images.
+    One model, that with the most test vehicles, of each of KINDS coarse classes; VEHICLES vehicles
+    of each, all their images.
     """
     folders = finished(results.source, results.dataset, experiment)
     stored = [
@@ -190,21 +191,27 @@ def embeddings(
         name: plane(stored[key][chosen.index])
         for key, name in (("o1", "o1, after the coarse step"), ("o2", "o2, after the fine step"))
     }
+    count = chosen["vehicle_id"].nunique()
     title = _title(
         results,
-        f"{row(experiment).title}, t-SNE of "
-        f"{len(chosen)} test images, {chosen['vehicle_id'].nunique()} vehicles",
+        f"{row(experiment).title}, t-SNE of {len(chosen)} test images\n({count} vehicles: of each "
+        f"of {chosen['kind'].nunique()} coarse classes the model with the most vehicles)",
     )
-    return plots.embedding_maps(planes, chosen["model"], chosen["vehicle_id"], title)
+    return plots.embedding_maps(planes, chosen["kind"], chosen["vehicle_id"], title)
 
 
 def _few(known: pd.DataFrame) -> pd.DataFrame:
-    """The images to show, sorted by model and vehicle; the index stays the image's place."""
-    owners = known[["model", "vehicle_id"]].drop_duplicates().sort_values(["model", "vehicle_id"])
-    counts = owners.groupby("model").size().sort_values(ascending=False, kind="stable")
-    owners = owners[owners["model"].isin(counts.index[:MODELS])].groupby("model").head(VEHICLES)
+    """The images to show, sorted by kind and vehicle, kind being the coarse class and its model;
+    the index stays the image's place."""
+    owners = known[["coarse", "model", "vehicle_id"]].drop_duplicates()
+    counts = owners.groupby(["coarse", "model"]).size().sort_values(ascending=False, kind="stable")
+    models = counts.reset_index().drop_duplicates("coarse")[:KINDS]
+    owners = owners.merge(models[["coarse", "model"]]).sort_values("vehicle_id")
+    owners = owners.groupby("coarse").head(VEHICLES)
     chosen = known[known["vehicle_id"].isin(owners["vehicle_id"])]
-    return chosen.sort_values(["model", "vehicle_id"], kind="stable")
+    coarse, model = chosen["coarse"].astype(str), chosen["model"].astype(str)
+    kind = coarse.where(coarse == model, coarse + " (" + model + ")")
+    return chosen.assign(kind=kind).sort_values(["kind", "vehicle_id"], kind="stable")
 
 
 def plane(vectors: np.ndarray) -> np.ndarray:
@@ -218,15 +225,16 @@ def plane(vectors: np.ndarray) -> np.ndarray:
 
 
 def image_labels(dataset: str) -> pd.DataFrame | None:
-    """image, vehicle_id, model of the test images (the coarse class where there is no model);
-    None where the data set is not on this machine."""
+    """image, vehicle_id, coarse (the name of the coarse class, its number where it has none) and
+    model (the same where none is known) of the test images; None where the data set is not on
+    this machine."""
     if not sets.known(dataset).path.is_dir():
         return None
     found = sets.load(dataset)
     test = test_images(found)
-    labels = pd.DataFrame(
-        {"image": names_of(test), "vehicle_id": test["vehicle_id"], "model": test["coarse_id"]}
-    )
+    coarse = test["type"].fillna(test["coarse_id"].astype("string"))
+    labels = pd.DataFrame({"image": names_of(test), "vehicle_id": test["vehicle_id"]})
+    labels = labels.assign(coarse=coarse, model=coarse)
     if found.side_car is None:
         return labels
     return labels.drop(columns="model").merge(found.side_car[["image", "model"]], on="image")

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 PALETTE = sns.color_palette("colorblind", 10)
+OTHER_PALETTE = sns.color_palette("Dark2", 8)  # where a colour must not mean what it did beside
 GREY = "0.35"
 
 
@@ -193,45 +194,45 @@ def per_type(
 
 
 def embedding_maps(
-    planes: dict[str, np.ndarray], model: Sequence, vehicle: Sequence, title: str
+    planes: dict[str, np.ndarray], kind: Sequence, vehicle: Sequence, title: str
 ) -> Figure:
-    """Points of several embeddings in two dimensions, a row each: by model, then by vehicle.
+    """Points of several embeddings in two dimensions, a row each: by kind, then by vehicle.
 
-    `planes[name]`: float [N, 2]; `model` and `vehicle`: N labels. At most 10 models can be told
-    apart. Vehicles take colour and mark in turn, so that neighbours in the list differ; there are
-    too many for a legend.
+    `planes[name]`: float [N, 2]; `kind` and `vehicle`: N labels. A kind has its mark in all panels,
+    and in the left ones its colour; in the right ones the vehicles of a kind differ in colour, of
+    another palette. At most 8 kinds, and 8 vehicles of each, can be told apart.
     """
-    model, vehicle = np.asarray(model), np.asarray(vehicle)
+    kind, vehicle = np.asarray(kind), np.asarray(vehicle)
+    kinds = list(dict.fromkeys(kind))
     with style(grid=False):
-        figure = Drawing(figsize=(11, 5 * len(planes) + 0.6), layout="constrained")
+        figure = Drawing(figsize=(11, 5 * len(planes) + 0.8), layout="constrained")
         grid = figure.subplots(len(planes), 2, squeeze=False)
-        for axes, (name, points) in zip(grid, planes.items(), strict=True):
-            for ax, labels, kind in zip(axes, (model, vehicle), ("model", "vehicle"), strict=True):
-                _scatter(ax, points, labels)
-                ax.set_title(f"{name}, coloured by {kind}", fontsize=12)
+        for (left, right), (name, points) in zip(grid, planes.items(), strict=True):
+            for i, label in enumerate(kinds):
+                _scatter(left, points[kind == label], i, PALETTE[i % 10], str(label))
+                vehicles = dict.fromkeys(vehicle[kind == label])
+                for colour, each in zip(cycle(OTHER_PALETTE), vehicles, strict=False):
+                    _scatter(right, points[vehicle == each], i, colour, str(each))
+            for ax, by in ((left, "kind"), (right, "vehicle")):
+                ax.set_title(f"{name}, by {by}", fontsize=12)
                 ax.set(xticks=[], yticks=[])
                 ax.set_aspect("equal", adjustable="datalim")
-        handles, labels = grid[0, 0].get_legend_handles_labels()
         figure.legend(
-            handles, labels, loc="outside lower center", ncols=5, frameon=False, title="model"
+            *grid[0, 0].get_legend_handles_labels(),
+            loc="outside lower center",
+            ncols=3,
+            frameon=False,
+            title="left: a kind is a colour and a mark; right: a vehicle is one",
         )
         figure.suptitle(title)
     return figure
 
 
-def _scatter(ax: Axes, points: np.ndarray, labels: np.ndarray) -> None:
-    marks = "o^sDvPX*"
-    for i, label in enumerate(dict.fromkeys(labels)):
-        chosen = points[labels == label]
-        ax.scatter(
-            *chosen.T,
-            s=34,
-            color=PALETTE[i % 10],
-            marker=marks[i // 10 % len(marks)],
-            edgecolor="white",
-            linewidth=0.5,
-            label=str(label),
-        )
+def _scatter(ax: Axes, points: np.ndarray, mark: int, colour: object, label: str) -> None:
+    marker = "o^sDvPX*"[mark % 8]
+    ax.scatter(
+        *points.T, s=34, color=colour, marker=marker, edgecolor="white", linewidth=0.5, label=label
+    )
 
 
 def _legend_beside(ax: Axes) -> None:

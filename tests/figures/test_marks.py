@@ -45,7 +45,7 @@ def figures(tmp_path_factory) -> dict[str, Figure]:
         rng = np.random.default_rng(0)
         known = pd.DataFrame(
             {"image": [f"{k}.jpg" for k in range(24)], "vehicle_id": np.repeat(range(8), 3)}
-        ).assign(model=np.repeat(["m", "n"], 12))
+        ).assign(model=np.repeat(["m", "n"], 12), coarse=np.repeat(["m", "n"], 12))
         np.savez(
             source / dataset / "rnn-ha" / "seed0" / "embeddings.npz",
             names=known["image"].to_numpy(str),

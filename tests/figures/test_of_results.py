@@ -79,15 +79,17 @@ def test_training_goes_on_after_stage_0(source):
     assert list(ax.lines[0].get_ydata()) == [25, 25, 25]
 
 
-def test_embeddings_show_whole_vehicles_of_the_fullest_models(source, monkeypatch):
+def test_embeddings_show_whole_vehicles_of_the_fullest_model_of_each_class(source, monkeypatch):
     rng = np.random.default_rng(0)
     vehicle = np.repeat(np.arange(20), 3)
-    model = np.where(vehicle < 8, "full", np.where(vehicle < 19, "fuller", "single"))
+    model = np.where(vehicle < 7, "full", np.where(vehicle < 15, "fuller", "other"))
+    model = np.where(vehicle == 19, "single", model)
+    coarse = {"full": "car", "fuller": "car", "other": "bus", "single": "van"}
     known = pd.DataFrame(
         {"image": [f"{i}.jpg" for i in range(60)], "vehicle_id": vehicle, "model": model}
-    )
+    ).assign(coarse=[coarse[name] for name in model])
     monkeypatch.setattr(of_results, "image_labels", lambda dataset: known)
-    monkeypatch.setattr(of_results, "MODELS", 2)
+    monkeypatch.setattr(of_results, "KINDS", 2)
     order = rng.permutation(60)
     np.savez(
         source / "rendered-veri" / "rnn-ha" / "seed0" / "embeddings.npz",
@@ -98,9 +100,11 @@ def test_embeddings_show_whole_vehicles_of_the_fullest_models(source, monkeypatc
     figure = of_results.embeddings(Results(source, "rendered-veri"), seed=0)
     assert of_results.embeddings(Results(source, "rendered-veri"), seed=1) is None
     assert of_results.embeddings(Results(source, "rendered-veri"), "rnn-h") is None
-    by_model, by_vehicle = figure.axes[2:4]
-    assert [c.get_label() for c in by_model.collections] == ["full", "fuller"]
-    assert [len(c.get_offsets()) for c in by_vehicle.collections] == [3] * 2 * of_results.VEHICLES
+    by_kind, by_vehicle = figure.axes[2:4]
+    assert [c.get_label() for c in by_kind.collections] == ["bus (other)", "car (fuller)"]
+    shown = [c.get_label() for c in by_vehicle.collections]  # a bus has 4 vehicles, 6 are too many
+    assert shown == list(map(str, [15, 16, 17, 18, 7, 8, 9, 10, 11, 12]))
+    assert [len(c.get_offsets()) for c in by_vehicle.collections] == [3] * len(shown)
     # The images of a vehicle are equal in o2 but for noise, so they must lie together.
     groups = [c.get_offsets().data for c in by_vehicle.collections]
     within = np.mean([g.std(axis=0).mean() for g in groups])

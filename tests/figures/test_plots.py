@@ -64,12 +64,20 @@ def test_training_curves_average_over_seeds_and_leave_out_heads_that_are_not_tra
     assert 1.5 in [line.get_xdata()[0] for line in fine.lines]  # the next stage begins here
 
 
-def test_embedding_maps_colour_by_model_then_by_vehicle():
+def test_embedding_maps_colour_by_kind_then_by_vehicle():
     points = np.random.default_rng(0).random((6, 2))
     figure = plots.embedding_maps(
         {"o1": points, "o2": points}, list("aaabbb"), [1, 1, 2, 3, 3, 4], "t"
     )
     assert [len(ax.collections) for ax in figure.axes] == [2, 4, 2, 4]
+    by_kind, by_vehicle = (
+        [(tuple(c.get_facecolor()[0]), c.get_paths()[0].vertices.tobytes()) for c in ax.collections]
+        for ax in figure.axes[:2]
+    )
+    assert len(set(by_vehicle)) == 4, "a colour and a mark are one vehicle"
+    assert not {c for c, _ in by_kind} & {c for c, _ in by_vehicle}, "no colour means two things"
+    (a, b), (first, _, third, _) = ([m for _, m in marks] for marks in (by_kind, by_vehicle))
+    assert (a, b) == (first, third) and a != b
     shown = np.concatenate([c.get_offsets() for c in figure.axes[3].collections])
     assert np.allclose(shown, points)
 
