@@ -168,6 +168,15 @@ def compared_order(results: Results) -> Figure | None:
     return comparisons.two_orders(found.rows, title, palette(), markers())
 
 
+def explained(results: Results) -> str:
+    """What the rows of the table are and ask, as a list in Markdown; of those that were run."""
+    return "\n".join(
+        f"- **{title}**: {row(slug).reason}"
+        for slug, title, _ in table_rows(results.dataset)
+        if finished(results.source, results.dataset, slug)
+    )
+
+
 def embeddings(
     results: Results, experiment: str = differences.SUBJECT, seed: int | None = None
 ) -> Figure | None:

@@ -28,7 +28,7 @@ _ABOUT = {
         "the paper's rows within each type of vehicle.",
     ),
     "embeddings": (
-        "Four clouds of points, coloured by model and by vehicle",
+        "Four clouds of points, coloured by kind of vehicle and by vehicle",
         "the states after the coarse and the fine step in two dimensions. A point is an image.",
     ),
     "attention": (

@@ -22,6 +22,16 @@ def source(tmp_path):
     return tmp_path
 
 
+def test_the_rows_that_were_run_are_explained(source):
+    told = of_results.explained(Results(source, "rendered-veri")).splitlines()
+    assert [line.partition(":")[0] for line in told] == [
+        "- **RNN-H w/o attention**",
+        "- **RNN-HA**",
+        "- **two plain heads**",
+    ]
+    assert "does attention matter?" in told[0]
+
+
 def test_cmc_is_the_share_of_queries_matched_by_rank(source):
     ax = of_results.cmc(Results(source, "rendered-veri")).axes[0]
     curve = ax.lines[0].get_ydata()
