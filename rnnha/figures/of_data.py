@@ -13,20 +13,21 @@ from rnnha.figures import maps
 from rnnha.images.decode import pixels, read_mask
 from rnnha.runs.outcome import Outcome, test_table
 
-# What the kinds of cue are; "mark" is that of the sets of the study.
+# What the kinds of cue are, in words that a table does not cut (pandas shows 50 characters);
+# "mark" is that of the sets of the study.
 CUES = {
     "sun strip": "a strip along the top of the windscreen",
-    "bonnet": "the bonnet in another colour, or two stripes along it",
-    "brow": "the front of a van, bus or lorry, between windscreen and lamps, in another colour",
+    "bonnet": "the bonnet in another colour, or two stripes",
+    "brow": "the front of a van, bus or lorry above its lamps",
     "bumper corners": "the corners of a bumper in another colour",
-    "stickers": "a pattern of stickers on the windscreen or the rear window",
-    "door": "a door, or as much of the flank, in another colour",
+    "stickers": "a pattern of stickers on a front or rear window",
+    "door": "a door, or as much of the flank, in a colour",
     "band": "a broad band along the flank",
     "slant": "one or two slanting bars across the flank",
     "tail half": "the rear part of the flank in another colour",
     "wheel covers": "plain wheel covers in a colour of their own",
     "tailgate": "the middle of the tail in another colour",
-    "rear strip": "a banner across the rear window, or across the tail",
+    "rear strip": "a banner across the rear window or the tail",
     "roof": "the roof, or a stripe along it, in another colour",
     "luggage": "boxes on the roof",
     "flags": "two small flags at the edges of the roof",

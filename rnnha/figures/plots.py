@@ -222,7 +222,7 @@ def embedding_maps(
             loc="outside lower center",
             ncols=3,
             frameon=False,
-            title="left: a kind is a colour and a mark; right: a vehicle is one",
+            title="left: a colour is a kind; right: a colour and a mark together are one vehicle",
         )
         figure.suptitle(title)
     return figure

@@ -52,6 +52,7 @@ def test_cue_counts_are_of_vehicles_not_images(benchmark):
     assert counts["vehicles"].to_dict() == {"dent": VEHICLES, "decal": VEHICLES}
     assert (counts["percent of all"] == 100).all()
     assert set(of_data.CUES) == {*DRAW, *OF_THE_STUDY}  # a word for whatever the renderer draws
+    assert max(map(len, of_data.CUES.values())) < 50  # pandas would cut it
     renamed = benchmark.side_car.assign(cues="slant;dent")
     named = of_data.cue_counts(SimpleNamespace(side_car=renamed))["what it is"]
     assert "bars across the flank" in named["slant"] and named["dent"] == ""

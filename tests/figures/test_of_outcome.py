@@ -88,6 +88,9 @@ def test_the_figure_shows_image_maps_mask_and_the_five_nearest(run):
         np.testing.assert_array_equal(picture, np.asarray(Image.open(path)))
     told = canvas.axes[4].texts[0].get_text().split("\n")
     assert told[-2:] == ["○ dent", "● decal"]  # it wears both, and only the decal is in sight
+    tiny_and_faint = run.images.assign(visible_cues="dent red:left:9:60;decal red:left:40:19")
+    known = of_outcome.closely(replace(run, images=tiny_and_faint), name).axes[4].texts[0]
+    assert known.get_text().endswith("○ dent\n○ decal")
     signs = [ax.get_title() for ax in canvas.axes[5:]]
     assert ["✓" in s for s in signs] == run.nearest(name)["right"].tolist()
 
