@@ -23,6 +23,7 @@ from rnnha.figures.of_data import nearest, place
 from rnnha.images.batches import normalise
 from rnnha.images.cache import Images
 from rnnha.images.decode import pixels
+from rnnha.methods.finetuned import seen_by
 from rnnha.methods.network import load_checkpoint
 from rnnha.models.rnn_ha import EPSILON
 from rnnha.runs.compare import CHECKPOINT
@@ -72,20 +73,21 @@ def begin(benchmark: Benchmark, checkpoint: Path = CHECKPOINT) -> Lesson:
     if not hasattr(getattr(model, "attention", None), "w3"):
         raise ValueError(f"{checkpoint}: {info['row']} has no attention that is guided by o1")
     seen = of_checkpoint(benchmark, checkpoint)
-    return Lesson(model, info["image_size"], seen, class_names(info, benchmark))
+    learned = seen_by(checkpoint)[-1]["dataset"]
+    classes = class_names(info["coarse_labels"], learned, benchmark)
+    return Lesson(model, info["image_size"], seen, classes)
 
 
-def class_names(info: dict, benchmark: Benchmark) -> list[str]:
-    """Names of the network's coarse classes in the set that it has learned from last: another set
-    has other classes of the same numbers. Only their numbers where that set is not here."""
-    learned = info["seen"][-1]["dataset"] if info.get("seen") else benchmark.name
+def class_names(labels: Sequence[int], learned: str, benchmark: Benchmark) -> list[str]:
+    """Names of the coarse classes that a network has learned in the set `learned`: the set at hand
+    may have other classes of the same numbers. Only the numbers where that set is not here."""
     if learned != benchmark.name:
         if learned not in sets.SETS or not sets.known(learned).path.is_dir():
-            return list(map(str, info["coarse_labels"]))
+            return list(map(str, labels))
         benchmark = sets.load(learned)
     named = benchmark.manifest.dropna(subset="coarse_id").drop_duplicates("coarse_id")
     names = named.set_index("coarse_id")["type"].fillna("?").to_dict()
-    return [str(names.get(label, label)) for label in info["coarse_labels"]]
+    return [str(names.get(label, label)) for label in labels]
 
 
 @torch.no_grad()
