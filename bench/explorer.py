@@ -28,7 +28,7 @@ from rnnha.explorer.sources import Source
 
 VEHICLES = 20
 MAPS = ("uniform", "true cues", "its own")
-GOALS = {"a new map, in the page": 100, "another image, in the page": 300}
+GOALS = {"a new map, in the page": 100, "another image, in the page": 100}
 GOALS |= {"another image, in the kernel": 300}  # milliseconds
 COLUMNS = ["what", "dataset", "answers", "median_ms", "most_ms", "goal_ms"]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")

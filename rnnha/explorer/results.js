@@ -37,24 +37,24 @@ export function makeResults(store) {
     return items.get(key);
   }
 
+  // Cards that stay move to their new places, new ones fade in. All places are read before anything
+  // is set going: a place that is read in between makes the browser lay out the whole page again.
   function fill(setName, set, query, found, before) {
-    const old = new Map([...list.children].map((node) => [node, node.getBoundingClientRect()]));
-    const nodes = found.slice(0, SHOWN).map(({ place, distance }, i) => {
-      const { node, line } = card(setName, set, place, query);
+    const cards = found.slice(0, SHOWN).map(({ place }) => card(setName, set, place, query));
+    const nodes = cards.map(({ node }) => node);
+    const stay = calm() ? [] : nodes.filter((node) => node.parentNode === list);
+    const from = places(stay);
+    cards.forEach(({ line }, i) => {
+      const { place, distance } = found[i];
       const rank = element("b", {}, `${i + 1}`);
       const distanceText = element("span", {}, `d ${distance.toFixed(2)}`);
       line.replaceChildren(rank, distanceText, change(before?.get(place), i + 1));
-      return node;
     });
     list.replaceChildren(...nodes);
-    if (calm()) return;
-    for (const node of nodes) {
-      const [from, to] = [old.get(node), node.getBoundingClientRect()];
-      const moved = from ? [from.left - to.left, from.top - to.top] : null;
-      const start = moved
-        ? { transform: `translate(${moved[0]}px, ${moved[1]}px)` }
-        : { opacity: 0 };
-      if (!moved || moved[0] || moved[1]) node.animate([start, {}], { duration: 260, easing: "ease" });
+    const to = places(stay);
+    for (const node of calm() ? [] : nodes) {
+      const start = beginning(from.get(node), to.get(node));
+      if (start) node.animate([start, {}], { duration: 260, easing: "ease" });
     }
     if (items.size > 300) items.clear();
   }
@@ -89,6 +89,15 @@ export function makeResults(store) {
       speaking = setTimeout(() => (spoken.textContent = text), 400);
     },
   };
+}
+
+const places = (nodes) => new Map(nodes.map((node) => [node, node.getBoundingClientRect()]));
+
+// What a card's way begins with: where it was, or unseen if it is new; null if it does not move.
+function beginning(from, to) {
+  if (!from) return { opacity: 0 };
+  const [x, y] = [from.left - to.left, from.top - to.top];
+  return x || y ? { transform: `translate(${x}px, ${y}px)` } : null;
 }
 
 function change(before, rank) {

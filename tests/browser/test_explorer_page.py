@@ -419,3 +419,44 @@ def test_two_vehicles_stand_side_by_side(opened, made):
     assert one.get_attribute("aria-pressed") == "true", "each has a map of its own"
     page.get_by_role("button", name="Second vehicle").click()
     assert page.locator(".panel").count() == 1
+
+
+# By place: the corner of each card that is listed; the first keyframe of each that is on its way.
+CORNERS = """() => Object.fromEntries([...document.querySelectorAll(".found li")].map(
+    n => [n.dataset.place, [n.getBoundingClientRect().left, n.getBoundingClientRect().top]]))"""
+STARTS = """() => Object.fromEntries([...document.querySelectorAll(".found li")].map(
+    n => [n.dataset.place, n.getAnimations()[0]?.effect.getKeyframes()[0]]))"""
+ARRIVE = "() => document.getAnimations().forEach(a => a.finish())"
+
+
+def test_cards_that_stay_move_from_where_they_were_and_new_ones_fade_in(made, visit):
+    page = visit(made[0], DESK)
+    page.wait_for_selector(".found li")
+    page.evaluate(ARRIVE)
+    before = page.evaluate(CORNERS)
+    metrics = page.context.new_cdp_session(page)
+    metrics.send("Performance.enable")
+
+    def layouts():
+        found = metrics.send("Performance.getMetrics")["metrics"]
+        return next(m["value"] for m in found if m["name"] == "LayoutCount")
+
+    had = layouts()
+    uniform = page.get_by_role("button", name="uniform")
+    starts = uniform.evaluate(f"button => {{ button.click(); return ({STARTS})(); }}")
+    assert layouts() - had < 8, "the page is not laid out once a card"
+    page.evaluate(ARRIVE)
+    after = page.evaluate(CORNERS)
+    kinds = set()
+    for place, (left, top) in after.items():
+        start = starts.get(place)
+        if place not in before:
+            kinds.add("new")
+            assert float(start["opacity"]) == 0 and "transform" not in start
+        elif before[place] == [left, top]:
+            assert start is None
+        else:
+            kinds.add("moved")
+            way = [float(v) for v in re.findall(r"(-?[\d.]+)px", start["transform"])]
+            np.testing.assert_allclose(way, np.subtract(before[place], [left, top]), atol=0.1)
+    assert kinds == {"new", "moved"}
