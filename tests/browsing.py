@@ -13,9 +13,13 @@ def sideways(page: Page) -> int:
     )
 
 
-def barriers(page: Page) -> list[str]:
-    """What axe-core finds that keeps people out: rule, and the elements it is about."""
-    found = Axe().run(page).response["violations"]
+def barriers(page: Page, preload: bool = True) -> list[str]:
+    """What axe-core finds that keeps people out: rule, and the elements it is about.
+
+    preload: whether axe-core reads style sheets beside the page for itself, which a page that was
+    opened from the disk may not.
+    """
+    found = Axe().run(page, options={"preload": preload}).response["violations"]
     return [
         f"{v['id']}: {v['help']} ({'; '.join(str(n['target']) for n in v['nodes'][:3])})"
         for v in found

@@ -192,9 +192,15 @@ def title_of(notebook: Path) -> str:
 
 def reachable(text: str) -> str:
     """Cleaned HTML in which boxes that may scroll are reached by keys, and no heading is empty."""
-    text = text.replace(
-        '<div class="jp-RenderedHTMLCommon', '<div tabindex="0" class="jp-RenderedHTMLCommon'
+    return headed(
+        text.replace(
+            '<div class="jp-RenderedHTMLCommon', '<div tabindex="0" class="jp-RenderedHTMLCommon'
+        )
     )
+
+
+def headed(text: str) -> str:
+    """Cleaned HTML without the empty headings that pandas gives tables: they are plain cells."""
     return re.sub(r"<th\b([^>]*)></th>", r"<td\1></td>", text)
 
 
@@ -204,4 +210,5 @@ FILTERS = {
     "markdown2html": notebook_markdown,
     "with_alt": with_alt,
     "reachable": reachable,
+    "headed": headed,
 }

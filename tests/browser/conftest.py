@@ -6,12 +6,15 @@ stay in build/screenshots, to be looked at.
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+import smoke_run
 from browsing import DESK
 from rnnha.paths import ROOT
 
@@ -69,3 +72,20 @@ def keep() -> Callable[[Page, str], None]:
         page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=full)
 
     return keep
+
+
+@pytest.fixture(scope="session")
+def fresh(rendered, tmp_path_factory) -> Path:
+    """The results folder of `make notebooks` in a checkout without runs: its report has the
+    committed tables, and the chapters that `make smoke` leaves out, executed."""
+    folder = tmp_path_factory.mktemp("fresh")
+    left_out = "00_coarse_to_fine 01_explore_data 04_table_vehicleid"
+    done = subprocess.run(
+        ["make", f"PYTHON={sys.executable}", "notebooks", f"CHAPTERS={left_out}"],
+        cwd=ROOT,
+        env=smoke_run.environment(RNNHA_RESULTS=str(folder)),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return folder

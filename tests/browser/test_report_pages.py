@@ -62,39 +62,39 @@ def test_every_page_fits_and_shows_its_pictures(index, visit, keep, size):
         keep(page, f"report-{file.stem}-{size['width']}")
 
 
-@pytest.fixture(scope="module")
-def committed(tmp_path_factory) -> list[Path]:
-    """Every page of the report of the committed results."""
-    index = report(tmp_path_factory.mktemp("no-results"))
-    return sorted(index.parent.rglob("*.html"))
-
-
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
-def test_every_page_of_the_committed_results_fits(committed, visit, keep, size):
-    assert len(committed) > 4
-    for file in committed:
-        page = visit(file, size)
-        assert misfits(page) == [], file
-        keep(page, f"committed-{file.stem}-{size['width']}")
-        page.context.close()
-
-
-def test_every_page_of_the_committed_results_is_accessible(committed, visit):
-    for file in committed:
-        page = visit(file, PHONE)
-        assert barriers(page) == [], file
-        page.context.close()
-
-
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
-def test_every_page_of_a_run_of_the_whole_chain_fits(smoke, visit, size):
-    """Chapters and trainings as papermill executed them, and their tables."""
-    files = sorted((smoke / "report").rglob("*.html"))
-    assert {"05_attention_maps.html", "rnn-ha-seed0.html"} <= {file.name for file in files}
+def look_at(report: Path, name: str, view: tuple[dict, str], visit, keep) -> set[str]:
+    """Every page of a report, as it must be; the addresses of those that were seen."""
+    size, scheme = view
+    files = sorted(report.rglob("*.html"))
     for file in files:
-        page = visit(file, size)
+        page = visit(file, size, color_scheme=scheme)
         assert misfits(page) == [], file
+        assert barriers(page) == [], file
+        address = file.relative_to(report).with_suffix("")
+        keep(page, f"{name}-{'-'.join(address.parts)}-{size['width']}")
         page.context.close()
+    return {file.relative_to(report).as_posix() for file in files}
+
+
+VIEWS = pytest.mark.parametrize("view", [(PHONE, "light"), (DESK, "dark")], ids=["phone", "desk"])
+
+
+@VIEWS
+def test_every_page_of_a_fresh_checkout_fits_and_is_accessible(fresh, visit, keep, view):
+    """The committed results, and chapters as they are executed without runs."""
+    seen = look_at(fresh / "report", "fresh", view, visit, keep)
+    chapters = "00_coarse_to_fine", "01_explore_data", "04_table_vehicleid"
+    tables = {"tables/rendered-veri.html", "tables/rendered-vehicleid-exploratory.html"}
+    assert {"index.html", *tables, *(f"notebooks/{name}.html" for name in chapters)} <= seen
+
+
+@VIEWS
+def test_every_page_of_a_run_of_the_whole_chain_fits_and_is_accessible(smoke, visit, keep, view):
+    """Further chapters and trainings as papermill executed them, and their tables."""
+    seen = look_at(smoke / "report", "smoke", view, visit, keep)
+    chapters = "03_table_veri", "05_attention_maps"
+    run = "runs/rendered-veri/rnn-ha-seed0.html"
+    assert {run, *(f"notebooks/{name}.html" for name in chapters)} <= seen
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
