@@ -105,13 +105,14 @@ def figure(levels: pd.DataFrame) -> Figure:
     """The measure with its interval at the settings of every condition, a panel each."""
     known = levels[levels["measure"] == PRIMARY].set_index("level")
     with plots.style():
-        canvas = plots.Drawing(figsize=(13, 6.4), layout="constrained")
+        canvas = plots.Drawing(figsize=(11, 6.4), layout="constrained")
         axes = canvas.subplots(2, 4, sharey=True)
         for ax, condition in zip(axes.flat, CONDITIONS, strict=False):
             settings = {k: text for k, text in condition.levels.items() if k in known.index}
             shown = known.loc[list(settings)]
             spread = [shown["value"] - shown["ci_low"], shown["ci_high"] - shown["value"]]
-            ax.errorbar(range(len(shown)), shown["value"], spread, fmt="o-", color=plots.PALETTE[0])
+            # No row's colour: a point is a difference of two.
+            ax.errorbar(range(len(shown)), shown["value"], spread, fmt="D-", color="black")
             ax.axhline(0, color=plots.GREY, linewidth=1.2)
             ax.set_xticks(range(len(shown)), settings.values())
             ax.set_xlim(-0.5, max(len(shown) - 0.5, 0.5))

@@ -16,7 +16,7 @@ from rnnha.paths import atomic
 from rnnha.runs.rank import Ranking
 
 COLUMNS = 5
-LETTERS = 26  # of a line above a picture in the sheet
+LETTERS = 21  # of a line above a picture in the sheet
 SIDE = 320  # pixels of a picture's longer side on the page
 
 
@@ -25,7 +25,7 @@ def figure(ranked: Ranking) -> Figure:
     pairs = _pairs(ranked)
     rows = 1 + -(-(len(pairs) - 1) // COLUMNS)
     with plots.style(grid=False):
-        sheet = plots.Drawing(figsize=(2.6 * COLUMNS, 5.2 * rows + 0.5), layout="constrained")
+        sheet = plots.Drawing(figsize=(2.2 * COLUMNS, 4.6 * rows + 0.5), layout="constrained")
         axes = sheet.subplots(2 * rows, COLUMNS, squeeze=False)
         for ax in axes.flat:
             ax.set_axis_off()

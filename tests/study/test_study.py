@@ -227,6 +227,15 @@ def test_table_and_picture_are_written_from_small_results(results, tmp_path):
     assert "(rendered, synthetic)" in text and "| cells-high | +2.0 [" in text
     assert "| 40.0 |" in text  # what RNN-H has
     assert len(pd.read_csv(csv)) == 8 and picture.stat().st_size > 10_000
+    panels = {ax.get_title(): ax for ax in page.figure(effects.of_levels()).axes}
+    line, _, ((bars),) = panels["cells of the map"].containers[0]
+    assert line.get_ydata() == pytest.approx([1, 2])  # low to high, as the ticks say
+    ticks = [tick.get_text() for tick in panels["cells of the map"].get_xticklabels()]
+    assert ticks == ["6 × 6", "12 × 12"]
+    ends = np.array([segment[:, 1] for segment in bars.get_segments()])
+    half = 1.96 / 8  # of a mean of 64 values that are 1 off
+    assert ends == pytest.approx(np.array([[1 - half, 1 + half], [2 - half, 2 + half]]), abs=0.06)
+    assert len(panels["size of a mark"].containers[0][0].get_ydata()) == 1  # the base alone
     # What is left is named; no query of these runs was scored within a view.
     assert "2 of 13 settings have been run; left: size-low, size-high, marks-low," in text
     for name in LEVELS:
