@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from rnnha.figures import maps, plots
 from rnnha.figures.of_data import place
 from rnnha.images.decode import pixels
-from rnnha.methods.oracle import LEVELS, PIXELS
+from rnnha.methods.oracle import seen
 from rnnha.runs.outcome import Outcome
 
 NEAREST = 5
@@ -77,24 +77,13 @@ def _known(row: pd.Series) -> str:
     """What a rendered set tells of an image beyond a real set's labels."""
     if "cues" not in row:
         return ""
-    looks = _in_sight(row["visible_cues"])
+    looks = [look for look, _ in seen(row["visible_cues"])]
     cues = "\n".join(
         f"{'●' if any(look.startswith(f'{kind} ') for look in looks) else '○'} {kind}"
         for kind in row["cues"].split(";")
     )
     told = f"{row['model']}\n{row['paint']}\n{row['view']}"
     return f"{told}\n\ncues on the vehicle\n(● in sight):\n{cues}"
-
-
-def _in_sight(visible_cues: str) -> list[str]:
-    """The cues, each with its kind first, that are large and clear enough to be seen: as many as
-    the oracle of cues knows."""
-    listed = (cue.rsplit(":", 3) for cue in visible_cues.split(";") if cue)
-    return [
-        look
-        for look, _, size, contrast in listed
-        if int(size) >= PIXELS and int(contrast) >= LEVELS
-    ]
 
 
 def _seen_by(row: pd.Series) -> str:
