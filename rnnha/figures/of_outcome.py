@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from rnnha.figures import maps, plots
 from rnnha.figures.of_data import place
 from rnnha.images.decode import pixels
-from rnnha.methods.oracle import seen
+from rnnha.methods.oracle import seen_cues
 from rnnha.runs.outcome import Outcome
 
 NEAREST = 5
@@ -77,7 +77,7 @@ def _known(row: pd.Series) -> str:
     """What a rendered set tells of an image beyond a real set's labels."""
     if "cues" not in row:
         return ""
-    looks = [look for look, _ in seen(row["visible_cues"])]
+    looks = [look for look, _ in seen_cues(row["visible_cues"])]
     cues = "\n".join(
         f"{'●' if any(look.startswith(f'{kind} ') for look in looks) else '○'} {kind}"
         for kind in row["cues"].split(";")

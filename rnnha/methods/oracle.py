@@ -71,7 +71,7 @@ def disagreement(query: Iterable[str], gallery: Iterable[str]) -> NDArray[np.flo
     on one alone although both show cues of that side, it is (1 + d) / (2 + s + d): 1/2 where
     nothing can be compared.
     """
-    seen = [[seen(cues) for cues in images] for images in (query, gallery)]
+    seen = [[seen_cues(cues) for cues in images] for images in (query, gallery)]
     known = MultiLabelBinarizer().fit([cues for images in seen for cues in images])
     asked, found = (known.transform(images).astype(np.float32) for images in seen)
     shared, differing = asked @ found.T, np.zeros((len(asked), len(found)), np.float32)
@@ -83,7 +83,7 @@ def disagreement(query: Iterable[str], gallery: Iterable[str]) -> NDArray[np.flo
     return (1 + differing) / (2 + shared + differing)
 
 
-def seen(cues: str) -> set[tuple[str, str]]:
+def seen_cues(cues: str) -> set[tuple[str, str]]:
     """(look, side) of the cues of an image that are large and clear enough to be seen."""
     listed = (cue.rsplit(":", 3) for cue in cues.split(";") if cue)
     return {
