@@ -255,15 +255,22 @@ def support(found: Difference, subject: str, other: str) -> str:
     return text
 
 
+def spread(found: Difference) -> str:
+    """Its interval, and its values seed by seed, for a sentence."""
+    seeds = ", ".join(f"{d:+.2f}" for d in found.by_seed)
+    return (
+        f"95 % interval {found.low:+.2f} to {found.high:+.2f} over {found.n_vehicles} test "
+        f"vehicles; seed by seed {seeds}"
+    )
+
+
 def sentence(found: Difference, place: str, subject: str, other: str) -> str:
     """The sentence of a difference, in the same words whichever way it goes; place: the set."""
     kind = "Primary comparison" if found.primary else "Exploratory"
     where = of_list(found.test_size)
-    seeds = ", ".join(f"{d:+.2f}" for d in found.by_seed)
     return (
         f"{kind}, {place}{where}: {subject} minus {other} is {found.value:+.2f} points of "
-        f"{label(found.metric)} ({found.protocol}, o2; 95 % interval {found.low:+.2f} to "
-        f"{found.high:+.2f} over {found.n_vehicles} test vehicles; seed by seed {seeds}). "
+        f"{label(found.metric)} ({found.protocol}, o2; {spread(found)}). "
         f"{support(found, subject, other)}. "
         f"A true difference of {found.smallest:.2f} points would put such an interval "
         f"off 0 with 80 % probability (2.8 standard errors; other test vehicles, the same "

@@ -39,11 +39,9 @@ def sentence(results: Results) -> str:
     found = step(results, SUBJECT, results.poster.metrics[0])
     if found is None:
         return ""
-    seeds = ", ".join(f"{d:+.2f}" for d in found.by_seed)
     return (
         f"The second step by itself (exploratory), {results.data_set.place}"
         f"{of_list(found.test_size)}: within {row(SUBJECT).title}, a search by o2 minus one by the "
-        f"same network's o1 is {found.value:+.2f} points of {label(found.metric)} (95 % interval "
-        f"{found.low:+.2f} to {found.high:+.2f} over {found.n_vehicles} test vehicles; seed by "
-        f"seed {seeds}). {differences.support(found, 'o2', 'o1')}."
+        f"same network's o1 is {found.value:+.2f} points of {label(found.metric)} "
+        f"({differences.spread(found)}). {differences.support(found, 'o2', 'o1')}."
     )
