@@ -17,7 +17,7 @@ from rnnha.figures import comparisons, of_maps, plots
 from rnnha.figures.marks import markers, palette
 from rnnha.paths import REFERENCE, atomic
 from rnnha.runs.folder import finished
-from rnnha.runs.results import Results, history, table_rows, vehicles
+from rnnha.runs.results import Results, adversary_history, history, table_rows, vehicles
 from rnnha.scoring import ranking
 from rnnha.scoring.intervals import interval
 from rnnha.tables import differences, order
@@ -89,6 +89,13 @@ def training(results: Results) -> Figure | None:
     frame = history(results.source, results.dataset, titles)
     title = _title(results, "training, mean ± sd over seeds")
     return plots.training_curves(frame, title, palette(), markers()) if len(frame) else None
+
+
+def adversaries(results: Results) -> Figure | None:
+    """VAMI's discriminator against its generator, in training."""
+    frame = adversary_history(results.source, results.dataset)
+    title = _title(results, "VAMI's adversaries in training, mean ± sd over seeds")
+    return plots.adversaries(frame, title) if len(frame) else None
 
 
 def types(results: Results) -> Figure | None:
@@ -252,6 +259,7 @@ def image_labels(dataset: str) -> pd.DataFrame | None:
 MADE = {
     "cmc": cmc,
     "training": training,
+    "adversaries": adversaries,
     "types": types,
     "differences": forest,
     "order": compared_order,

@@ -151,6 +151,50 @@ def training_curves(
     return figure
 
 
+def adversaries(history: pd.DataFrame, title: str) -> Figure:
+    """How VAMI's discriminator and generator stand against each other, epoch by epoch.
+
+    `history` has columns seed, epoch, source_loss (nats) and, for the kinds real and generated,
+    <kind>_told and <kind>_accuracy (percent). Lines are means over seeds, bands one standard
+    deviation; dotted: a discriminator that cannot tell.
+    """
+    panels = {
+        "told": ("taken for what they are, %", 50),
+        "accuracy": ("vehicle told from them, %", None),
+    }
+    names = {"real": "real features", "generated": "inferred by the generator"}
+    with style():
+        figure = Drawing(figsize=(11, 4.2), layout="constrained")
+        first, *others = figure.subplots(1, 3)
+        how = dict(x="epoch", errorbar="sd", markersize=5, markeredgewidth=0, markevery=3)
+        sns.lineplot(history, y="source_loss", color=GREY, marker="s", ax=first, **how)
+        first.axhline(np.log(2), color=GREY, linestyle=":")
+        first.set(ylabel='discriminator\'s loss, "real or inferred"', ylim=(0, None))
+        for ax, (measure, (label, chance)) in zip(others, panels.items(), strict=True):
+            for (kind, name), colour, mark in zip(names.items(), PALETTE, "o^", strict=False):
+                sns.lineplot(
+                    history,
+                    y=f"{kind}_{measure}",
+                    color=colour,
+                    marker=mark,
+                    label=name,
+                    legend=False,
+                    ax=ax,
+                    **how,
+                )
+            if chance is not None:
+                ax.axhline(chance, color=GREY, linestyle=":")
+            ax.set(ylabel=label, ylim=(0, 102))
+        figure.legend(
+            *others[0].get_legend_handles_labels(),
+            loc="outside lower center",
+            ncols=2,
+            frameon=False,
+        )
+        figure.suptitle(title)
+    return figure
+
+
 def per_type(
     values: pd.DataFrame,
     title: str,

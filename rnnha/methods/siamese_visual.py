@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-BLOCK = 2**22  # differences held at a time: 16 MB of float32, three arrays of it at most
+BLOCK = 2**19  # differences held at a time: 2 MB of float32, three arrays of it at most
 
 
 class SiameseVisual(FromScratch, name="siamese-visual"):
@@ -42,8 +42,19 @@ class SiameseVisual(FromScratch, name="siamese-visual"):
         return outputs
 
     def distance(self, query: pd.DataFrame, gallery: pd.DataFrame) -> np.ndarray:
-        """Minus the logit of "one vehicle", float32 [Q, G]; its order is the score's."""
-        return pair_distances(self.features(query), self.features(gallery), self.weight)
+        """Minus the logit of "one vehicle", float32 [Q, G]; its order is the score's.
+
+        The gallery is looked up a stretch at a time: at VeRi's size and 2,048 numbers an image, all
+        pairs take 200 MB with the features themselves.
+        """
+        asked = self.features(query)
+        result = np.empty((len(query), len(gallery)), np.float32)
+        step = max(1, BLOCK // asked.shape[1])
+        for start in range(0, len(gallery), step):
+            stretch = slice(start, start + step)
+            found = self.features(gallery.iloc[stretch])
+            result[:, stretch] = pair_distances(asked, found, self.weight)
+        return result
 
 
 def pair_distances(a: np.ndarray, b: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -136,7 +136,8 @@ class RunFolder:
         return read_csv(self.path / _METRICS, ["test_size", "protocol", "metric", "value"])
 
     def history(self) -> pd.DataFrame:
-        """One row an epoch, columns HISTORY; empty where nothing was trained."""
+        """One row an epoch, columns HISTORY, then what the row's loss tells besides; empty where
+        nothing was trained."""
         file = self.path / _HISTORY
         if file.is_file() and not file.read_text(encoding="utf-8").strip():
             return pd.DataFrame(columns=list(HISTORY))
@@ -206,7 +207,9 @@ class RunFolder:
         """All small files of a run; it is complete afterwards, and absent until then."""
         write_json(self.path / _CONFIG, config)
         write_json(self.path / _ENVIRONMENT, environment)
-        write_csv(self.path / _HISTORY, pd.DataFrame(history, columns=list(HISTORY)))
+        told = pd.DataFrame(history)
+        columns = list(dict.fromkeys((*HISTORY, *told)))
+        write_csv(self.path / _HISTORY, told.reindex(columns=columns))
         if attention is not None:
             write_csv(self.path / _ATTENTION, attention)
         if swap is not None:

@@ -172,6 +172,22 @@ def history(source: Path, dataset: str, titles: dict[str, str]) -> pd.DataFrame:
     return whole.drop(columns="slug")
 
 
+def adversary_history(source: Path, dataset: str) -> pd.DataFrame:
+    """VAMI's histories with how its adversaries stand (see `training.losses`), shares in percent
+    and with a column seed; of runs that kept it, so it may be empty."""
+    frames = [
+        frame.assign(seed=seed)
+        for seed, folder in finished(source, dataset, "vami").items()
+        if "source_loss" in (frame := folder.history())
+    ]
+    if not frames:
+        return pd.DataFrame()
+    whole = pd.concat(frames, ignore_index=True)
+    shares = [f"{kind}_{share}" for kind in ("real", "generated") for share in ("told", "accuracy")]
+    whole[shares] *= 100
+    return whole
+
+
 def vehicles(dataset: str, source: Path) -> pd.DataFrame | None:
     """vehicle_id, type, model, paint of the test vehicles; None for sets that do not tell.
 

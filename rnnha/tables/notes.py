@@ -9,7 +9,13 @@ from rnnha.data.sets import DataSet, Poster
 from rnnha.experiments import Row, rows_of
 from rnnha.profiles import Profile, profile
 from rnnha.runs.folder import finished
-from rnnha.runs.results import Results, configurations, cross_rows, table_rows
+from rnnha.runs.results import (
+    Results,
+    adversary_history,
+    configurations,
+    cross_rows,
+    table_rows,
+)
 
 TRAINED_OUT = 0.9  # share of its training images that a row should name in its last epoch
 EVEN = 0.01  # how far from 1 the mass of an even map may be, in times a uniform one's
@@ -22,7 +28,7 @@ def notes(results: Results) -> tuple[str, ...]:
     known = rows_of(results.poster.name, results.data_set.synthetic)
     found += readings([r for r in known if finished(results.source, results.dataset, r.slug)])
     found += of_others(results)
-    found += not_trained_out(results, rows)
+    found += not_trained_out(results, rows) + adversaries(results)
     found += _even_attention(results)
     if cross_rows(results.source, results.dataset):
         found.append(
@@ -81,6 +87,20 @@ def not_trained_out(results: Results, rows: Iterable[tuple[str, str]]) -> list[s
         f"Not trained out in its budget, less than {100 * TRAINED_OUT:.0f} % of the training "
         f"images named right in the last epoch: {', '.join(short)}."
     ] * bool(short)
+
+
+def adversaries(results: Results) -> list[str]:
+    """A note on how VAMI's generator and discriminator stood in the last epoch."""
+    history = adversary_history(results.source, results.dataset)
+    if history.empty:
+        return []
+    end = history.groupby("seed").last().mean()
+    return [
+        "VAMI's adversaries in the last epoch: the discriminator takes "
+        f"{end['real_told']:.0f} % of the real features for real and {end['generated_told']:.0f} % "
+        "of the inferred ones for inferred (50: it cannot tell), and tells the vehicle of "
+        f"{end['real_accuracy']:.0f} % and {end['generated_accuracy']:.0f} %."
+    ]
 
 
 def made_by(results: Results, rows: Iterable[tuple[str, str]]) -> list[str]:

@@ -15,7 +15,14 @@ from rnnha.runs.folder import finished
 from rnnha.runs.results import Results, configurations
 from rnnha.tables import differences
 from rnnha.tables.differences import Difference
-from rnnha.tables.notes import made_by, not_trained_out, of_others, readings, training
+from rnnha.tables.notes import (
+    adversaries,
+    made_by,
+    not_trained_out,
+    of_others,
+    readings,
+    training,
+)
 from rnnha.tables.pages import HEADINGS, label, markdown_page, number
 
 DATASET, PROTOCOL, SIZE = "photographs", "cross-camera", "test"
@@ -132,5 +139,5 @@ def _notes(results: Results) -> list[str]:
     named = [(r.slug, r.title) for r in rows]
     told += training(results, named)
     told += readings([r for r in rows if finished(results.source, results.dataset, r.slug)])
-    told += of_others(results) + not_trained_out(results, named)
+    told += of_others(results) + not_trained_out(results, named) + adversaries(results)
     return told + made_by(results, named)

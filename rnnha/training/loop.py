@@ -176,7 +176,8 @@ def _order(count: int, fine: Tensor, phase: Phase, chance: np.random.Generator) 
 def _epoch(
     model, steps, labels, losses, optimizer, schedule, device, precision, clip: float | None
 ) -> dict:
-    """Train on every batch once; mean of each of MEASURES. FloatingPointError: loss not finite."""
+    """Train on every batch once; mean of each of MEASURES and of what else the loss tells, NaN of
+    what it does not. FloatingPointError: loss not finite."""
     rows = []
     for parts in steps:
         optimizer.zero_grad(set_to_none=True)
@@ -199,7 +200,8 @@ def _epoch(
             nn.utils.clip_grad_norm_(model.parameters(), clip)
         optimizer.step()
         schedule.step()
-    return {name: float(np.mean([row.get(name, math.nan) for row in rows])) for name in MEASURES}
+    names = dict.fromkeys((*MEASURES, *rows[0]))
+    return {name: float(np.mean([row.get(name, math.nan) for row in rows])) for name in names}
 
 
 def make_optimizer(model: nn.Module, phase: Phase) -> torch.optim.Optimizer:

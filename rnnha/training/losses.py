@@ -1,7 +1,8 @@
 """What a network learns from: from its output on a batch to a loss and what is told of it.
 
 Each is a function (output, coarse [B], fine [B]) -> {"loss": Tensor, ...}; besides the loss that is
-minimised it may hold any of `loop.MEASURES`. Class indices are int64.
+minimised it may hold any of `loop.MEASURES`, and more that only its own network has. Class indices
+are int64.
 """
 
 import torch
@@ -134,26 +135,43 @@ def vami(output, packed: Tensor, fine: Tensor) -> dict[str, Tensor]:
     from pytorch_metric_learning.losses import ContrastiveLoss
 
     from rnnha.data.viewpoints import unpack
-    from rnnha.models import vami as network
+    from rnnha.models.vami import known_nll
 
     coarse, colour, view = unpack(packed)
     result = of_head("fine", output.fine, fine) | of_head("coarse", output.coarse, coarse)
     single = result["fine_loss"] + result["coarse_loss"]
-    single = single + network.known_nll(output.colour, colour)
-    single = single + network.known_nll(output.view, view)
+    single = single + known_nll(output.colour, colour)
+    single = single + known_nll(output.view, view)
+    result |= _adversaries(output, fine, view)
+    apart = ContrastiveLoss(pos_margin=0, neg_margin=1)(output.o2.float(), fine)
+    return result | {"loss": single + result["adversary_loss"] + apart}
+
+
+def _adversaries(output, fine: Tensor, view: Tensor) -> dict[str, Tensor]:
+    """VAMI's discriminator against its generator: `adversary_loss`, and how the two stand.
+
+    `source_loss` is the discriminator's NLL of "real" or "generated" (log 2: it cannot tell). Of
+    real and of generated features `<kind>_told` is the share that it takes for what they are,
+    `<kind>_accuracy` the share whose vehicle it tells.
+    """
+    from rnnha.models import vami as network
+
     real, there = network.real_views(output.single.detach().float(), fine, view)
     # Only what the batch shows of the vehicle is compared: what is absent is absent on both sides.
     fake, counted = output.generated.float() * there[..., None], there.any(dim=1)
-    losses = []
+    result, sources, losses = {}, [], []
     # The reversal turns against what generates alone (the generator, and the map it is fed from):
     # real features are detached.
-    for features, truth in ((real, 1.0), (fake, 0.0)):
+    for kind, features, truth in (("real", real, 1.0), ("generated", fake, 0.0)):
         source, _ = output.discriminate(network.reverse_gradient(features))
         _, vehicle = output.discriminate(features)  # here both sides want the same
+        told, right = (source > 0) == bool(truth), vehicle.argmax(1) == fine
+        result[f"{kind}_told"] = network.mean_of(told.float(), counted)
+        result[f"{kind}_accuracy"] = network.mean_of(right.float(), counted)
         source = F.binary_cross_entropy_with_logits(
             source.float(), torch.full_like(source, truth).float(), reduction="none"
         )
         vehicle = F.cross_entropy(vehicle.float(), fine, reduction="none")
+        sources.append(network.mean_of(source, counted))
         losses.append(network.mean_of(source + vehicle, counted))
-    apart = ContrastiveLoss(pos_margin=0, neg_margin=1)(output.o2.float(), fine)
-    return result | {"loss": single + sum(losses) / 2 + apart}
+    return result | {"source_loss": sum(sources) / 2, "adversary_loss": sum(losses) / 2}

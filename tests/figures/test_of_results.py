@@ -89,6 +89,25 @@ def test_training_goes_on_after_stage_0(source):
     assert list(ax.lines[0].get_ydata()) == [25, 25, 25]
 
 
+def test_vamis_adversaries_are_drawn_where_its_runs_kept_them(source):
+    results = Results(source, "rendered-veri")
+    assert of_results.adversaries(results) is None
+    told = {"real_told": 0.5, "generated_told": 0.25}
+    told |= {"real_accuracy": 0.75, "generated_accuracy": 0.125, "source_loss": 0.5}
+    for seed, more in ((0, 0.0), (1, 0.25)):
+        folder = write_run(source, "rendered-veri", "vami", seed, queries(SCORES))
+        heads = dict.fromkeys(("loss", "coarse_loss", "fine_loss"), 1.0)
+        heads |= {"coarse_accuracy": 0.5, "fine_accuracy": 0.5}
+        frame = pd.DataFrame({"stage": 0, "epoch": [1, 2], **heads, **told})
+        frame["real_told"] += more
+        frame.to_csv(folder / "history.csv", index=False)
+    loss, right, vehicle = of_results.adversaries(results).axes
+    assert list(loss.lines[0].get_ydata()) == [0.5, 0.5]
+    assert loss.lines[1].get_ydata()[0] == pytest.approx(np.log(2))
+    assert [list(line.get_ydata()) for line in right.lines[:2]] == [[62.5] * 2, [25] * 2]
+    assert [list(line.get_ydata()) for line in vehicle.lines[:2]] == [[75] * 2, [12.5] * 2]
+
+
 def test_embeddings_show_whole_vehicles_of_the_fullest_model_of_each_class(source, monkeypatch):
     rng = np.random.default_rng(0)
     vehicle = np.repeat(np.arange(20), 3)

@@ -114,10 +114,46 @@ def test_the_loss_by_hand():
     chance = sum(math.log(width) for width in zeros.values()) + math.log(2) + math.log(VEHICLES)
     assert found["loss"].item() == pytest.approx(chance, rel=1e-5)
     assert found["fine_loss"].item() == pytest.approx(math.log(VEHICLES))
+    assert found["source_loss"].item() == pytest.approx(math.log(2))
+    assert found["adversary_loss"].item() == pytest.approx(math.log(2) + math.log(VEHICLES))
     angle = 2 * math.asin(1 / 4)  # a chord of 1/2
     output.o2[2] = torch.tensor([math.cos(angle), math.sin(angle)])
     nearer = losses.vami(output, pack(fine, colour, view), fine)["loss"]
     assert nearer.item() == pytest.approx(chance + 0.5, rel=1e-5)
+
+
+def test_how_the_adversaries_stand_is_told_by_hand():
+    """Three images of vehicle 0 from three viewpoints count; vehicle 1's only one does not.
+
+    Sums of the real features are 1, 2 and 1, those of the inferred ones 0, 1 and 1. The
+    discriminator calls real what is above 0.5, and vehicle 0 what is below 1.5.
+    """
+    fine, view = torch.tensor([0, 0, 0, 1]), torch.tensor([0, 1, 2, 3])
+
+    def discriminate(features):
+        total = features.sum(dim=(1, 2))
+        return 10 * (total - 0.5), torch.stack([1.5 - total, total - 1.5, total - 9], dim=1)
+
+    single = torch.tensor([[1.0], [0.0], [1.0], [5.0]])  # of the others: 0 + 1, 1 + 1, 1 + 0
+    generated = torch.zeros(4, V, 1)
+    generated[1, 0] = generated[2, 1] = 1.0
+    generated[0, 0] = 9.0  # its own viewpoint: never compared
+    zeros = {"coarse": CLASSES, "fine": VEHICLES, "colour": COLOURS, "view": V}
+    output = SimpleNamespace(
+        **{name: torch.zeros(4, width) for name, width in zeros.items()},
+        single=single,
+        generated=generated,
+        o2=torch.eye(4),
+        discriminate=discriminate,
+    )
+    found = losses.vami(output, pack(fine, torch.zeros(4, dtype=torch.long), view), fine)
+    assert found["real_told"].item() == 1
+    assert found["generated_told"].item() == pytest.approx(1 / 3)  # only the 0
+    assert found["real_accuracy"].item() == pytest.approx(2 / 3)  # not the 2
+    assert found["generated_accuracy"].item() == 1
+    nll = [math.log1p(math.exp(-10 * (s - 0.5))) for s in (1, 2, 1)]
+    nll += [math.log1p(math.exp(10 * (s - 0.5))) for s in (0, 1, 1)]
+    assert found["source_loss"].item() == pytest.approx(sum(nll) / 6, rel=1e-4)
 
 
 def test_the_adversaries_pull_against_each_other(model, images):

@@ -120,6 +120,21 @@ def test_rows_that_do_not_know_their_training_images_are_told(tmp_path):
     )
 
 
+def test_how_vamis_adversaries_stood_is_told_of_the_runs_that_kept_it(tmp_path):
+    ended(tmp_path, "vami", 0, coarse=0.95, fine=0.95)
+    assert not any("adversaries" in n for n in notes(Results(tmp_path, "rendered-veri")))
+    for seed, share in ((1, 0.5), (2, 0.7)):
+        ended(tmp_path, "vami", seed, coarse=0.95, fine=0.95)
+        file = tmp_path / "rendered-veri" / "vami" / f"seed{seed}" / "history.csv"
+        head, first, last = file.read_text().splitlines()
+        head += ",source_loss,real_told,real_accuracy,generated_told,generated_accuracy"
+        lines = [head, f"{first},0,0,0,0,0", f"{last},0.6,{share},0.9,0.8,0.1"]
+        file.write_text("\n".join(lines) + "\n")
+    (told,) = (n for n in notes(Results(tmp_path, "rendered-veri")) if "adversaries" in n)
+    assert "takes 60 % of the real features for real and 80 % of the inferred" in told
+    assert told.endswith("tells the vehicle of 90 % and 10 %.")
+
+
 def test_where_car_models_and_viewpoints_come_from_is_told(tmp_path):
     for slug, key in (("googlenet", "outside"), ("vami", "viewpoints_from")):
         trained(tmp_path, "rendered-veri", slug, "rendered")
