@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -111,6 +112,26 @@ def test_the_coarse_ranking_is_the_protocols(seen):
         ranked = seen.nearest(seen.images.index[place], len(seen.images), "o1")
         assert seen.images.index[found["places"]].tolist() == ranked.index[:12].tolist()
         assert found["right"] == [i for i, right in enumerate(ranked["right"], start=1) if right]
+
+
+def test_a_run_with_a_part_of_the_set_names_its_images_by_their_place_in_the_whole(
+    seen, monkeypatch
+):
+    places = [60, 7, 33, 8, 41]
+    part = replace(
+        seen,
+        images=seen.images.iloc[places],
+        vectors={by: vectors[places] for by, vectors in seen.vectors.items()},
+        maps={title: values[places] for title, values in seen.maps.items()},
+    )
+    whole = unpack(answers.network(HERE)["o2"])
+    monkeypatch.setattr(sources, "seen", lambda source: part)
+    told = answers.network(HERE)
+    assert told["places"] == places
+    np.testing.assert_array_equal(unpack(told["o2"]), whole[places])
+    listed = answers.image(HERE, 33)["rankings"]["o1"]["places"]
+    ranked = part.nearest(seen.images.index[33], 5, "o1")
+    assert seen.images.index[listed].tolist() == ranked.index.tolist()
 
 
 def test_masks_and_cues_are_where_the_renderer_put_them(seen):

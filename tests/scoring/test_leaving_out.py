@@ -11,9 +11,12 @@ from sklearn.metrics import average_precision_score
 from masked_set import tiny_veri
 from noise_pictures import CELLS, batch_of, network, noise
 from rnnha.data import subset
+from rnnha.data.manifest import names_of
 from rnnha.models.backbones import SmallVGGM
 from rnnha.models.rnn_ha import IdentityOnly
 from rnnha.scoring import leaving_out
+from rnnha.scoring.draws import draw
+from small_benchmarks import vehicleid
 
 KINDS = [("guided", "recurrent"), ("unguided", "recurrent"), ("uniform", "fully-connected")]
 
@@ -108,6 +111,29 @@ def test_the_curves_are_those_of_a_literal_search(tmp_path):
         area = sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in steps)
         width = points[-1][0] - points[0][0]
         assert areas[curve, query] == pytest.approx(100 * area / width)
+
+
+def test_vehicleids_curves_are_those_of_the_first_draw_of_its_largest_list(monkeypatch):
+    """With all its cells a query is ranked among the one image of each vehicle that was drawn."""
+    monkeypatch.setattr(leaving_out, "kept_draws", lambda: None)
+    benchmark, _ = vehicleid(vehicles=12)
+    images = benchmark.manifest.assign(name=names_of(benchmark.manifest))
+    X = torch.randn(len(images), 8, CELLS, CELLS, generator=torch.Generator().manual_seed(4))
+    model, maps = network(), {"some": np.random.default_rng(2).random((len(X), CELLS, CELLS))}
+    names = images["name"].to_numpy()
+    found = leaving_out.curves(leaving_out.on_features(model), benchmark, names, X, maps)
+
+    with torch.no_grad():
+        vectors = torch.nn.functional.normalize(model.head(X).o2, dim=1).numpy()
+    drawn = draw(images, 0)
+    gallery = np.array([name in drawn for name in names])
+    owners = images["vehicle_id"].to_numpy()
+    whole = found[found["share"] == 1].drop_duplicates("query").set_index("query")["ap"]
+    assert set(whole.index) == set(names) - drawn
+    for place in np.flatnonzero(~gallery):
+        nearer = np.argsort(np.linalg.norm(vectors[gallery] - vectors[place], axis=1))
+        rank = 1 + list(owners[gallery][nearer]).index(owners[place])
+        assert whole[names[place]] == pytest.approx(1 / rank)
 
 
 def test_a_map_that_knows_the_way_inserts_early_and_deletes_early():

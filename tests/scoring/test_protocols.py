@@ -1,5 +1,6 @@
 """Protocols on small sets whose scores can be worked out by hand or by plain loops."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rnnha.data.manifest import Benchmark
+from rnnha.data.manifest import Benchmark, names_of
 from rnnha.files import DataError
 from rnnha.methods.oracle import agreement
 from rnnha.runs.small_files import read_per_query, write_per_query
@@ -217,6 +218,25 @@ def test_views_keep_both_sides_of_the_search_to_one_side_of_the_car(tmp_path):
         score(small, embed=embed, view="front")
     with pytest.raises(ValueError, match="front, rear"):
         score(rendered, embed=embed, view="above")
+
+
+def test_views_of_vehicleid_are_drawn_as_if_no_other_picture_had_been_taken():
+    small, embed = vehicleid(vehicles=30)
+    names = names_of(small.manifest)
+    sides = np.random.default_rng(2).choice(["front", "front-right", "left", "rear"], len(names))
+    seen = set(names[pd.Series(sides).str.startswith("front")])
+
+    class Rendered(Benchmark):
+        side_car = pd.DataFrame({"image": names, "view": sides})
+
+    rendered = Rendered(small.name, small.root, small.manifest, "vehicleid", small.test_lists)
+    found = score(rendered, embed=embed, view="front", draws=None)
+    assert set(found["protocol"]) == {"vehicleid-10-draws (front)"} and set(found["query"]) < seen
+    kept = small.manifest[names.isin(seen)].reset_index(drop=True)
+    expected = score(replace(small, manifest=kept), embed=embed, draws=None)
+    columns = ["test_size", "trial", "query", "ap", "first_rank", "n_gallery"]
+    pd.testing.assert_frame_equal(found[columns], expected[columns])
+    assert 0 < len(found) < len(score(small, embed=embed, draws=None))
 
 
 def test_oracle_knows_its_columns_and_nothing_else():

@@ -105,7 +105,11 @@ def test_pages_and_figure_appear_with_the_measurement_and_go_with_it(tmp_path):
     results = Results(runs, "rendered-veri")
     csv, page = attention.write(results, tables)
     assert "| RNN-HA | attention | 1 | 60.0; ahead +10.0 [" in page.read_text()
-    assert of_maps.ahead(results) is not None and of_maps.curves(results) is not None
+    assert of_maps.curves(results) is not None
+    auc = of_maps.ahead(results).axes[0]
+    assert auc.get_xlabel().startswith("AUC on cues")
+    (drawn,) = (bar.lines[0].get_xdata() for bar in auc.containers)
+    assert drawn == pytest.approx([10])  # right of 0, where the label says that it is better
     for name in ("maps.csv.gz", "curves.csv"):
         (runs / "rendered-veri" / "rnn-ha" / "seed0" / name).unlink()
     results = Results(runs, "rendered-veri")
