@@ -214,13 +214,9 @@ def precisions(lesson: Lesson, name: str, attention: NDArray | None = None) -> p
     )
 
 
-def ranks(
-    lesson: Lesson, name: str, by: str = "o2", attention: NDArray | None = None
-) -> tuple[list[int], float]:
-    """At which ranks the images of its vehicle come, nearest first and without junk, and the
-    average precision that they make: (1/N) sum i/r_i. attention: as in `neighbours`, for o2."""
-    seen = lesson.seen if attention is None else _with_map(lesson, name, attention)
-    return _ranks(seen, name, by)
+def ranks(lesson: Lesson, name: str) -> list[int]:
+    """At which ranks the images of its vehicle come by o2, nearest first and without junk."""
+    return _ranks(lesson.seen, name, "o2")[0]
 
 
 def _searches(
@@ -242,6 +238,7 @@ def _with_map(lesson: Lesson, name: str, attention: NDArray) -> Outcome:
 
 
 def _ranks(seen: Outcome, name: str, by: str) -> tuple[list[int], float]:
+    """The ranks, and the average precision that they make: (1/N) sum i/r_i."""
     found = seen.nearest(name, len(seen.images), by)
     places = np.flatnonzero(found["right"]) + 1
     return places.tolist(), float(np.mean(np.arange(1, len(places) + 1) / places))
