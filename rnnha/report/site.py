@@ -21,6 +21,7 @@ from rnnha import paths
 from rnnha.data.sets import SETS, TABLES
 from rnnha.paths import atomic
 from rnnha.report.captions import ABOVE, BELOW, BESIDE, FOLDED, FURTHER, OF_A_SET, about
+from rnnha.report.chapters import tables_are_of_runs
 from rnnha.report.clean import cleaned
 from rnnha.report.execute import FAILED, NotebookError, shown
 from rnnha.report.page import markdown, page_of, title_of
@@ -81,6 +82,7 @@ def report(results: Path | None = None) -> Path:
         "index.html.j2",
         title=answer.QUESTION,
         answer=said.split("\n\n") if said else [],
+        of_others=_tables_are_of_others(results),
         sections=sections,
         explorer=site.explorer(site.folder.with_name(EXPLORER)),
         chapters=chapters,
@@ -92,6 +94,12 @@ def report(results: Path | None = None) -> Path:
         base = temporary.with_suffix("")
         shutil.make_archive(str(base), "zip", site.folder.parent, site.folder.name)
     return index
+
+
+def _tables_are_of_others(results: Path) -> bool:
+    """Whether there are finished runs, and the tables are not made of them as they are."""
+    ran = any(run.complete for run in runs_folder.every(results / "runs"))
+    return ran and results == paths.RESULTS and not tables_are_of_runs()
 
 
 class _Site:

@@ -1,5 +1,6 @@
 """The report as a whole: what is on its first page, and that nothing in it leads nowhere."""
 
+import shutil
 import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
@@ -8,8 +9,10 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 import small_site
+from fake_runs import queries, write_run
 from rnnha import paths
 from rnnha.report.execute import NotebookError
+from rnnha.report.rebuild import rebuild
 from rnnha.report.site import report
 
 
@@ -148,6 +151,19 @@ def test_without_an_explorer_and_runs_it_shows_the_committed_tables(tmp_path):
     photographs, finetuned = text.index("photographs of real vehicles"), text.index("fine-tuned on")
     assert photographs < text.index("Siamese-Visual", photographs) < finetuned
     assert finetuned < text.index("minutes, Rendered-VeRi")
+
+
+def test_tables_of_other_runs_are_told_until_they_are_made_anew(results, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "RESULTS", tmp_path / "results")
+    shutil.copytree(results, paths.RESULTS)
+    told = "not those of the runs on this machine"
+    assert told in Seen(report()).text
+    rebuild(paths.RESULTS / "runs", paths.RESULTS)
+    assert told not in Seen(report()).text
+    write_run(paths.RESULTS / "runs", "rendered-veri", "rnn-ha", 7, queries({"a": (1, 0.5, 2)}))
+    assert told in Seen(report()).text
+    shutil.rmtree(paths.RESULTS / "runs")
+    assert told not in Seen(report()).text
 
 
 def test_where_there_is_nothing_it_says_what_to_do(tmp_path, monkeypatch):
