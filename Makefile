@@ -70,7 +70,8 @@ PLANNED := build/plan-$(shell echo $$PPID).mk
 INSIDE   = $(MAKE) --no-print-directory PLAN=$(PLANNED)
 
 reproduce: data ## train, score and show everything; goes on where an earlier call stopped
-	@$(SINGLE) $(RNNHA) status --plan $(if $(FORCE),--force) --jobs $(JOBS) $(ASKED)
+	@$(SINGLE) $(RNNHA) status --plan $(if $(FORCE),--force) --jobs $(JOBS) \
+	  --precision $(PRECISION) $(ASKED)
 	@mkdir -p build && $(LEFT) $(ASKED) > $(PLANNED)
 	@$(INSIDE) -j$(JOBS) everything; code=$$?; rm -f $(PLANNED); exit $$code
 	@$(RNNHA) tables --compare

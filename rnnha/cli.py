@@ -282,6 +282,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--plan", action="store_true", help="what is left, and how long it takes")
     sub.add_argument("--step-seconds", type=float, help="of a plan for profile paper (1)")
     sub.add_argument("--jobs", type=int, default=2, help="runs side by side, for the plan (2)")
+    sub.add_argument(
+        "--precision", default="float32", choices=profiles.PRECISIONS, help="for the plan"
+    )
     sub.add_argument("--make", action="store_true", help="what is left, as a fragment for make")
     sub.add_argument("--finished", action="store_true", help="of --make: the finished runs alone")
     sub.add_argument("--force", action="store_true", help="finished runs are left, too")

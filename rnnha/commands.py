@@ -215,7 +215,8 @@ def status(options: Namespace) -> None:
         return
     wanted = targets(datasets, options.rows, options.seeds, profile)
     if options.plan:
-        lines = plan(wanted, options.profile, options.jobs, options.step_seconds, options.force)
+        how = options.jobs, options.step_seconds, options.force, options.precision
+        lines = plan(wanted, options.profile, *how)
     else:
         from rnnha.runs.status import lines as states
 

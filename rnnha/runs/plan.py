@@ -76,13 +76,15 @@ def plan(
     jobs: int,
     step_seconds: float | None = None,
     force: bool = False,
+    precision: str = "float32",
 ) -> Iterator[str]:
     """The runs that are left and the time they will take, line by line.
 
-    Minutes are from a step timed now. At the paper's own size, where that would say nothing of
-    the machine that trains, each row is tried by `dryrun.plan`, which raises after its last line
-    where data are missing; step_seconds is for that. force: finished runs are left, too. Finished
-    runs that are stale come first: they are not made anew without `force`.
+    Minutes are from a step timed now, in `precision` where it is the faster one. At the paper's own
+    size, where that would say nothing of the machine that trains, each row is tried by
+    `dryrun.plan`, which raises after its last line where data are missing; step_seconds is for
+    that. force: finished runs are left, too. Finished runs that are stale come first: they are not
+    made anew without `force`.
     """
     if jobs < 1:
         raise ValueError(f"{jobs} runs side by side: expected 1 or more")
@@ -98,7 +100,7 @@ def plan(
         yield from dryrun.plan(left, profile, jobs, 1.0 if step_seconds is None else step_seconds)
         return
     frame = pd.DataFrame(left, columns=["dataset", "row", "seed"])
-    frame["minutes"] = [_seconds(d, r, scale) / 60 for d, r, _ in left]
+    frame["minutes"] = [_seconds(d, r, scale, precision) / 60 for d, r, _ in left]
     summary = frame.groupby(["dataset", "row"], sort=False).agg(
         runs=("seed", "size"), minutes=("minutes", "sum")
     )
@@ -118,7 +120,7 @@ def _stale(finished: Sequence[Target], profile: Profile) -> Iterator[str]:
             yield f"{'/'.join(map(str, target))} is {now}"
 
 
-def _seconds(dataset: str, slug: str, profile: Profile) -> float:
+def _seconds(dataset: str, slug: str, profile: Profile, precision: str) -> float:
     from rnnha.methods.network import with_coarse_label
     from rnnha.runs.status import benchmark
 
@@ -128,16 +130,17 @@ def _seconds(dataset: str, slug: str, profile: Profile) -> float:
     epochs = sum(phase.epochs for phase in methods.of(row).phases(row, scale))
     if not epochs:
         return SECONDS_WITHOUT_TRAINING
-    step = images * epochs * _seconds_per_image(scale)
+    step = images * epochs * _seconds_per_image(scale, precision)
     return step * (1 + BESIDE_TRAINING) + SECONDS_WITHOUT_TRAINING
 
 
 @cache
-def _seconds_per_image(scale: Scale) -> float:
+def _seconds_per_image(scale: Scale, precision: str) -> float:
     from rnnha.methods.network import build
     from rnnha.training import device, timing
 
     batch = scale.stage1[0].batch
     model = build(experiments.row("rnn-ha"), scale, 10, 200)
-    where = device.default_device()
-    return timing.seconds_per_step(model, scale.image_size, batch, where) / batch
+    where, tried = device.default_device(), {"float32", precision}
+    steps = [timing.seconds_per_step(model, scale.image_size, batch, where, p) for p in tried]
+    return min(steps) / batch

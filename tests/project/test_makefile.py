@@ -357,7 +357,7 @@ def test_the_choice_of_runs_and_the_profile_are_passed_on(project: Project):
     project.reproduce(*options, "JOBS=3")
     asked = "--datasets veri --seeds 0 7 --rows rnn-ha --profile paper"
     assert project.calls_with(f"status --make {asked}")
-    assert project.calls_with(f"status --plan --jobs 3 {asked}")
+    assert project.calls_with(f"status --plan --jobs 3 --precision bfloat16 {asked}")
     assert project.trained == ["veri stage0 0", "veri rnn-ha 0"]
     given = "-p profile paper -p precision bfloat16"
     assert all(call.endswith(given) for call in project.calls_with("02_train"))
