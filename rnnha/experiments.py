@@ -36,6 +36,11 @@ class Row:
     rendered: bool = False
     note: str = ""
 
+    @property
+    def large(self) -> bool:
+        """Whether its network or its images are larger than the ablation's."""
+        return (self.backbone, self.pixels) != ("vgg-m", 224)
+
 
 VERI, VEHICLEID, BOTH = ("VeRi",), ("VehicleID",), ("VeRi", "VehicleID")
 

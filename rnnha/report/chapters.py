@@ -52,9 +52,9 @@ def chapters(wanted: Sequence[Target], datasets: Sequence[str]) -> dict[str, dic
 
 
 def fragment(wanted: Sequence[Target], datasets: Sequence[str], force: bool = False) -> str:
-    """Lines for make: TRAIN, the runs that are left (data set/row/seed), each after those of them
-    that it needs; CHAPTERS that are left and their parameters; TABLES and REPORT, where they
-    are to be made.
+    """Lines for make: TRAIN, the runs that are left (data set/row/seed), the large ones first, each
+    after those of them that it needs; CHAPTERS that are left and their parameters; TABLES and
+    REPORT, where they are to be made.
 
     force: the wanted runs are left whether they are finished or not. A finished run that lost its
     notebook is left, too; it does not train again, so that the tables stay.
@@ -62,6 +62,8 @@ def fragment(wanted: Sequence[Target], datasets: Sequence[str], force: bool = Fa
     places = {t: folder.locate(*t) for t in wanted}
     new = [t for t, place in places.items() if force or not place.complete]
     runs = [t for t, place in places.items() if t in new or not place.notebook.exists()]
+    # At the end a long one would keep the other cores waiting.
+    runs.sort(key=lambda target: not row(target[1]).large)
     pages = chapters(wanted, datasets)
     # Without runs the tables are the committed ones, of which nothing notes what they are of.
     stale = bool(wanted) and (bool(new) or not tables_are_of_runs())

@@ -39,8 +39,7 @@ def targets(
         for r in [*rows_of(dataset), *(VARIANTS if wanted else ())]:
             if wanted and r not in wanted:
                 continue
-            large = (r.backbone, r.pixels) != ("vgg-m", 224)
-            every = profile.seeds_of_large_rows if large else None
+            every = profile.seeds_of_large_rows if r.large else None
             for seed in seeds[: every if methods.of(r).seeded else 1]:
                 for each in [*methods.needed(r), r]:
                     result[dataset, each.slug, seed] = None

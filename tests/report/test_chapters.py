@@ -167,6 +167,14 @@ def test_all_is_left_at_first(results: Path):
     ]
 
 
+def test_large_runs_begin_first_so_that_none_is_left_alone_at_the_end(results):
+    rows = ["stage0", "rnn-ha", "stage0-resnet", "rnn-ha-resnet", "two-heads"]
+    first, *lines = left.fragment([(VERI, slug, 0) for slug in rows], [VERI]).splitlines()
+    large_first = ("stage0-resnet", "rnn-ha-resnet", "stage0", "rnn-ha", "two-heads")
+    assert first.split()[2:] == [f"{VERI}/{slug}/0" for slug in large_first]
+    assert f"run/{VERI}/rnn-ha-resnet/0: run/{VERI}/stage0-resnet/0" in lines
+
+
 def test_a_run_waits_for_the_stage0_of_its_own_set_seed_and_backbone_if_that_is_left(results):
     finish(results, VERI, "stage0", 0)
     wanted = [
@@ -174,8 +182,8 @@ def test_a_run_waits_for_the_stage0_of_its_own_set_seed_and_backbone_if_that_is_
         *((VERI, row, 0) for row in ("stage0-resnet", "rnn-ha-resnet")),
     ]
     assert parts(wanted)["order"] == [
-        "run/rendered-veri/rnn-ha/1: run/rendered-veri/stage0/1",
         "run/rendered-veri/rnn-ha-resnet/0: run/rendered-veri/stage0-resnet/0",
+        "run/rendered-veri/rnn-ha/1: run/rendered-veri/stage0/1",
     ]
 
 
