@@ -169,7 +169,7 @@ def adversaries(history: pd.DataFrame, title: str) -> Figure:
         how = dict(x="epoch", errorbar="sd", markersize=5, markeredgewidth=0, markevery=3)
         sns.lineplot(history, y="source_loss", color=GREY, marker="s", ax=first, **how)
         first.axhline(np.log(2), color=GREY, linestyle=":")
-        first.set(ylabel='discriminator\'s loss, "real or inferred"', ylim=(0, None))
+        first.set(ylabel='loss, "real or inferred"', ylim=(0, None))
         for ax, (measure, (label, chance)) in zip(others, panels.items(), strict=True):
             for (kind, name), colour, mark in zip(names.items(), PALETTE, "o^", strict=False):
                 sns.lineplot(
@@ -185,12 +185,9 @@ def adversaries(history: pd.DataFrame, title: str) -> Figure:
             if chance is not None:
                 ax.axhline(chance, color=GREY, linestyle=":")
             ax.set(ylabel=label, ylim=(0, 102))
-        figure.legend(
-            *others[0].get_legend_handles_labels(),
-            loc="outside lower center",
-            ncols=2,
-            frameon=False,
-        )
+        handles, _ = others[0].get_legend_handles_labels()
+        handles.append(Line2D([], [], color=GREY, linestyle=":", label="it cannot tell"))
+        figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
         figure.suptitle(title)
     return figure
 

@@ -23,6 +23,11 @@ _ABOUT = {
         "Five charts of curves over the epochs: loss and accuracy of both heads, the whole loss",
         "how the trained rows learned. Dotted: where the rows that start from a stage 0 begin.",
     ),
+    "adversaries": (
+        "Three charts of curves over the epochs: the discriminator's loss, how often it is right "
+        "about real and about inferred features, and how often it tells their vehicle",
+        "how VAMI's discriminator stands against its generator. Dotted: it cannot tell.",
+    ),
     "types": (
         "Chart of points with intervals, a group a vehicle type and a colour a method",
         "the paper's rows within each type of vehicle.",
@@ -46,7 +51,7 @@ _ABOUT = {
 }
 # Where they stand: above the numbers, below them, and below them when they are asked for.
 ABOVE, BELOW = ("order",), ("cmc",)
-FOLDED = ("differences", "types", "training", "embeddings")
+FOLDED = ("differences", "types", "training", "adversaries", "embeddings")
 # Figures that stand beside a further table's own, by the end of its name.
 BESIDE = {"attention": ("curves",)}
 # Pages of a data set's tables, by the end of their names: what the links to them say.
