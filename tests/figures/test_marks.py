@@ -37,6 +37,9 @@ def figures(tmp_path_factory) -> dict[str, Figure]:
             run = write_run(source, dataset, slug, 0, frame)
             history = {"stage": 1, "epoch": range(1, 9), "loss": 1.0, "coarse_loss": 2.0}
             history |= {"fine_loss": 3.0, "coarse_accuracy": 0.5, "fine_accuracy": 0.4}
+            if slug == "vami":
+                history |= {"source_loss": 0.5, "real_told": 0.8, "generated_told": 0.7}
+                history |= {"real_accuracy": 0.3, "generated_accuracy": 0.2}
             pd.DataFrame(history).to_csv(run / "history.csv", index=False)
         RunFolder(source / dataset / "rnn-ha" / "seed0").write_maps(measured_maps(), curves())
         pd.DataFrame(
