@@ -215,8 +215,14 @@ def status(options: Namespace) -> None:
         return
     wanted = targets(datasets, options.rows, options.seeds, profile)
     if options.plan:
-        how = options.jobs, options.step_seconds, options.force, options.precision
-        lines = plan(wanted, options.profile, *how)
+        lines = plan(
+            wanted,
+            options.profile,
+            options.jobs,
+            options.step_seconds,
+            options.force,
+            options.precision,
+        )
     else:
         from rnnha.runs.status import lines as states
 

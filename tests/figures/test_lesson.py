@@ -113,6 +113,8 @@ def test_the_average_precision_is_the_protocols(opened):
     scored = scored[scored["protocol"] == "image-to-image"].set_index("query")
     for name in scored.index:
         ranks = lesson.ranks(opened, name)
+        precision = np.mean([i / rank for i, rank in enumerate(ranks, start=1)])
+        assert precision == pytest.approx(scored.loc[name, "ap"])
         assert ranks[0] == scored.loc[name, "first_rank"] and len(ranks) == 2
         told = lesson.precisions(opened, name).loc["o2"]
         assert told.tolist() == [", ".join(map(str, ranks)), round(scored.loc[name, "ap"], 3)]
