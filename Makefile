@@ -48,7 +48,7 @@ help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 18
 	@echo; echo "Variables, with what they are now:"
 	@echo "  DATASETS='$(DATASETS)' SEEDS='$(SEEDS)'"
-	@echo "  ROWS='$(ROWS)' (none: all) PROFILE=$(PROFILE) JOBS=$(JOBS)"
+	@echo "  ROWS='$(ROWS)' (none: all; or poster, ablation, released) PROFILE=$(PROFILE) JOBS=$(JOBS)"
 	@echo "  PRECISION=$(PRECISION) (bfloat16: mixed precision, where it is faster)"
 	@echo "  FORCE=1 trains again what is finished"
 
@@ -136,7 +136,7 @@ attention: data ## measure the maps of the finished runs, half a minute each; th
 	@$(SINGLE) $(RNNHA) maps --datasets $(DATASETS) --seeds $(SEEDS) $(if $(ROWS),--rows $(ROWS))
 	@$(RNNHA) tables --source runs
 
-accept: $(READY) ## take the finished runs as the reference; write the shipped checkpoint
+accept: $(READY) ## take the finished runs as the reference; write the shipped networks
 	@$(RNNHA) accept
 
 lab: data ## open the notebooks in JupyterLab (FLAGS="--no-browser --port 8890")

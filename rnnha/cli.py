@@ -274,7 +274,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--rows",
         nargs="+",
-        help='only these rows; "ablation": VGG-M at 224 and '
+        help='only these rows; "poster": all but our controls; "ablation": VGG-M at 224 and '
         'controls; "released": as the authors\' code computes them',
     )
     sub.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
@@ -290,7 +290,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--force", action="store_true", help="finished runs are left, too")
 
     sub = command(
-        "accept", "Take finished runs as the reference; write the checkpoint.", "rnnha accept"
+        "accept", "Take finished runs as the reference; write the shipped networks.", "rnnha accept"
     )
 
     sub = command(

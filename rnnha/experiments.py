@@ -209,6 +209,9 @@ VARIANTS = tuple(
     if r.slug in ("fc-ha", "rnn-h", "rnn-ha")
 )
 
+# Those of the poster's own tables, without our controls.
+POSTER = tuple(r for r in ROWS if r.kind == "paper")
+
 # The rows of the question "which part of RNN-HA matters?": the poster's and our controls.
 ABLATION = tuple(
     r

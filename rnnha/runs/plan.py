@@ -7,13 +7,13 @@ import pandas as pd
 
 from rnnha import experiments, methods, profiles
 from rnnha.data import sets
-from rnnha.experiments import ABLATION, VARIANTS, Row
+from rnnha.experiments import ABLATION, POSTER, VARIANTS, Row
 from rnnha.profiles import Profile, Scale
 from rnnha.runs import folder
 
 Target = tuple[str, str, int]  # data set, row, seed
 
-GROUPS = {"ablation": ABLATION, "released": VARIANTS}
+GROUPS = {"poster": POSTER, "ablation": ABLATION, "released": VARIANTS}
 # Data loading and augmentation as a share of the training step, and what a run spends on its
 # start, embeddings, scores and maps: for the plan, not for any result.
 BESIDE_TRAINING = 0.25

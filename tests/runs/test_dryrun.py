@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -13,6 +14,7 @@ from rnnha.files import DataError
 from rnnha.methods import network
 from rnnha.runs.dryrun import dry_run, plan, try_step
 from rnnha.runs.plan import rows_of, targets
+from rnnha.tables.pages import PUBLISHED
 
 PAPER = profiles.profile("paper")
 
@@ -227,6 +229,14 @@ def test_checkpointing_keeps_the_inputs_of_the_stages_and_one_stage():
 def test_wishes_that_no_table_has_are_refused(datasets, rows, word):
     with pytest.raises(ValueError, match=word):
         targets(datasets, rows, [0], profiles.profile("rendered"))
+
+
+@pytest.mark.parametrize("poster, dataset", [("VeRi", "veri"), ("VehicleID", "rendered-vehicleid")])
+def test_the_posters_rows_are_the_methods_that_it_prints(poster, dataset):
+    printed = pd.read_csv(PUBLISHED)
+    found = {row for _, row, _ in targets([dataset], ["poster"], [0], profiles.profile("paper"))}
+    rows = {row for row in map(experiments.row, found) if row.kind != "stage"}
+    assert {row.title for row in rows} == set(printed.method[printed.dataset == poster])
 
 
 def test_a_group_of_rows_is_what_a_set_can_have_of_it():
