@@ -59,7 +59,7 @@ def in_page(opened: Page, dataset: str) -> Times:
 
 def in_kernel(dataset: str) -> Times:
     """What Python needs for another image, the first left out: it opens network and set."""
-    source = Source(dataset)  # the shipped network
+    source = Source(dataset, shipped=True)  # the shipped network
     took = []
     for place in range(VEHICLES + 1):
         began = time.perf_counter()

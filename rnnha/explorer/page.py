@@ -32,9 +32,8 @@ def save(
 ) -> list[str]:
     """Write the page; return one sentence for each network that has no room in it.
 
-    The shipped network on the rendered sets comes first, then one's own finished runs, first those
-    with attention. Raises FileNotFoundError where no set is unpacked, and ValueError where no
-    network can be shown.
+    The shipped networks come first, then one's own finished runs, first those with attention.
+    Raises FileNotFoundError where no set is unpacked, ValueError where no network can be shown.
     """
     offered = sources.every()
     if not offered:
@@ -45,7 +44,7 @@ def save(
     kept, packed, left = [], {}, []
     empty = {"index": answers.index(offered, chosen), "answers": {}, "pictures": pictures}
     size = len(page(empty).encode())
-    for source in sorted(offered, key=lambda s: (bool(s.slug), not s.attends, s.seed)):
+    for source in sorted(offered, key=lambda s: (not s.shipped, not s.attends, s.seed)):
         try:
             new = {"|".join(map(str, q)): a for q, a in _packed(source, chosen[source.dataset])}
         except (KeyError, ValueError) as error:

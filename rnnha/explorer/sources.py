@@ -1,6 +1,6 @@
-"""The networks that can be looked into: the shipped one, and one's own finished runs."""
+"""The networks that can be looked into: the shipped ones, and one's own finished runs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from torch import nn
 from rnnha import experiments, methods, paths
 from rnnha.data import sets
 from rnnha.methods.network import load_checkpoint
-from rnnha.runs import compare, folder, outcome, release
+from rnnha.runs import folder, outcome, release
 from rnnha.runs.outcome import Outcome
 
 NOTHING = "no rendered set is unpacked and no run is finished: `make data`"
@@ -17,31 +17,32 @@ NOTHING = "no rendered set is unpacked and no run is finished: `make data`"
 
 @dataclass(frozen=True)
 class Source:
-    """A network on a data set: the shipped checkpoint where slug is "", else a finished run."""
+    """A network on a data set: a finished run there, or shipped, which may be of another set."""
 
     dataset: str
-    slug: str = ""
-    seed: int = 0
+    slug: str = release.ROW
+    seed: int = release.SEED
+    shipped: bool = False
 
     @property
     def key(self) -> str:
-        return f"{self.dataset}/{self.slug}/seed{self.seed}" if self.slug else self.dataset
+        name = f"{self.dataset}/{self.slug}/seed{self.seed}"
+        return f"{name}/shipped" if self.shipped else name
 
     @property
     def weights(self) -> str:
-        """What names its weights: the shipped network is the same on every set."""
-        return self.key if self.slug else "shipped"
+        """What names its weights: a shipped network is the same on every set."""
+        return f"shipped/{self.slug}/seed{self.seed}" if self.shipped else self.key
 
     @property
     def title(self) -> str:
-        if self.slug:
-            return f"{experiments.row(self.slug).title}, seed {self.seed}"
-        return f"{experiments.row(release.ROW).title}, seed {release.SEED} (shipped)"
+        title = f"{experiments.row(self.slug).title}, seed {self.seed}"
+        return f"{title} (shipped)" if self.shipped else title
 
     @property
     def learned_from(self) -> list[str]:
         """The data sets that it has seen, in order; none for a system that does not learn."""
-        if not self.slug:
+        if self.shipped:
             return [release.DATASET]
         config = folder.locate(self.dataset, self.slug, self.seed).config()
         if "outside" in config:
@@ -53,22 +54,20 @@ class Source:
     @property
     def room(self) -> Path:
         """Where the scores of the run that it is, or was, are kept: one's own or the reference."""
-        return folder.own() if self.slug else paths.REFERENCE
+        return paths.REFERENCE if self.shipped else folder.own()
 
     @property
     def attends(self) -> bool:
         """Whether it has an attention of its own, and so can be asked about another."""
-        row = experiments.row(self.slug or release.ROW)
+        row = experiments.row(self.slug)
         return methods.of(row).has_steps and row.attention != "uniform"
 
 
-RELEASED = Source(release.DATASET, release.ROW, release.SEED)  # what the shipped network was
-
-
 def every() -> list[Source]:
-    """What can be opened: the shipped network on the rendered sets, then the finished runs.
+    """What can be opened: the shipped networks, then the finished runs.
 
-    Where the run that the shipped network comes from is finished, that run stands for it.
+    The one that everything reads is there on all rendered sets, the others on their own alone.
+    Where the run that a shipped network comes from is finished, that run stands for it.
     """
     runs = [
         Source(dataset, slug, seed)
@@ -76,32 +75,36 @@ def every() -> list[Source]:
         if dataset in sets.SETS
         for slug, seed in found
     ]
-    shipped = [
-        Source(data_set.name)
-        for data_set in sets.SETS.values()
-        if data_set.archives and data_set.path.is_dir()
-        if data_set.name != RELEASED.dataset or RELEASED not in runs
-    ]
-    return shipped + runs
+    unpacked = [s.name for s in sets.SETS.values() if s.archives and s.path.is_dir()]
+    shipped = [Source(dataset, shipped=True) for dataset in unpacked]
+    if release.DATASET in unpacked:
+        shipped += [Source(release.DATASET, *network, shipped=True) for network in release.FURTHER]
+    return [source for source in shipped if _trained(source) not in runs] + runs
+
+
+def _trained(source: Source) -> Source | None:
+    """The run that a shipped network was, on the set that it was trained on."""
+    return replace(source, shipped=False) if source.dataset == release.DATASET else None
 
 
 def find(dataset: str, experiment: str, seed: int) -> Source:
-    """A finished run, or the shipped network where it is the one that is asked for.
+    """A finished run, or the shipped network that comes from this run where that is not there.
 
     Raises as `outcome.of_run` where neither is there.
     """
     source = Source(dataset, experiment, seed)
-    if source == RELEASED and source not in every():
-        return Source(dataset)
+    for offered in every():
+        if offered.shipped and _trained(offered) == source:
+            return offered
     outcome.of_run(dataset, experiment, seed)
     return source
 
 
 def seen(source: Source) -> Outcome:
     """What the network made of the test images; see `outcome` for what it raises."""
-    if source.slug:
-        return outcome.of_run(source.dataset, source.slug, source.seed)
-    return outcome.shipped(source.dataset)
+    if source.shipped:
+        return outcome.shipped(source.dataset, release.NETWORKS[source.slug, source.seed])
+    return outcome.of_run(source.dataset, source.slug, source.seed)
 
 
 @lru_cache(maxsize=8)
@@ -110,8 +113,9 @@ def network(source: Source) -> tuple[nn.Module, int]:
 
     Raises as `load_checkpoint`, and DataError for weights that have changed or are gone.
     """
-    file = compare.CHECKPOINT
-    if source.slug:
+    if source.shipped:
+        file = release.NETWORKS[source.slug, source.seed]
+    else:
         file = folder.locate(source.dataset, source.slug, source.seed).whole_weights()
     model, info = load_checkpoint(file)
     return model, info["image_size"]

@@ -1,26 +1,49 @@
-"""The shipped checkpoint: one finished RNN-HA on rendered vehicles, with its model card."""
+"""The shipped networks: an RNN-HA trained on rendered vehicles, which is the one that everything
+reads, and two more for the explorer, all with their model cards."""
 
 from pathlib import Path
 
 from rnnha import markdown
 from rnnha.data.sets import load
 from rnnha.files import DataError
+from rnnha.paths import ASSETS
 from rnnha.runs import compare, outcome
 from rnnha.runs.export import copy_weights, finished_run, model_card, write_card
+from rnnha.runs.folder import RunFolder
 from rnnha.runs.results import ResultsError
 from rnnha.scoring.pairs import Separation
 
 DATASET, ROW, SEED, PROFILE = "rendered-veri", "rnn-ha", 0, "rendered"
+# Another training of the same row, and a row that attends otherwise.
+FURTHER = {
+    (ROW, 1): ASSETS / "rnn_ha_rendered_seed1.safetensors",
+    ("fc-ha", 0): ASSETS / "fc_ha_rendered.safetensors",
+}
+NETWORKS = {(ROW, SEED): compare.CHECKPOINT, **FURTHER}  # (row, seed): file; trained on DATASET
 
 
-def release(checkpoint: Path = compare.CHECKPOINT) -> list[Path]:
-    """Write checkpoint, pair statistics and model card from the finished run of seed 0.
+def release() -> list[Path]:
+    """Write the files of NETWORKS from finished runs; return the paths.
 
-    Raises ResultsError where that run is not there, or is of another profile.
+    Raises ResultsError where one of the runs is not there, or is of another profile.
     """
-    run = finished_run(ROW, DATASET, SEED)
+    (run, checkpoint), *further = [(_run(*network), file) for network, file in NETWORKS.items()]
+    written = _release(run, checkpoint)
+    for run, file in further:
+        copy_weights(run, file)
+        written += [file, write_card(model_card(run, EXPLORED), file)]
+    return written
+
+
+def _run(row: str, seed: int) -> RunFolder:
+    run = finished_run(row, DATASET, seed)
     if (found := run.config()["profile"]) != PROFILE:
-        raise ResultsError(f"{run.path}: is of profile {found}; the shipped one is of {PROFILE}")
+        raise ResultsError(f"{run.path}: is of profile {found}; a shipped one is of {PROFILE}")
+    return run
+
+
+def _release(run: RunFolder, checkpoint: Path) -> list[Path]:
+    """The checkpoint that everything reads, with how well it separates pairs."""
     copy_weights(run, checkpoint)
     rendered = compare.measure(checkpoint, outcome.test_table(load(DATASET)))
     compare.keep(rendered, checkpoint)
@@ -38,6 +61,8 @@ def _pairs(measured: dict[str, Separation]) -> str:
     rows = [[w, f"{s.auc:.3f}", f"{s.n_same:,}", f"{s.n_other:,}"] for w, s in measured.items()]
     return PAIRS.format(table=markdown.table(heads, rows))
 
+
+EXPLORED = "Shipped with the project, written by `make accept`; the explorer offers it."
 
 PAIRS = """\
 Shipped with the project, written by `make accept`; the notebooks and `rnnha compare` read it.

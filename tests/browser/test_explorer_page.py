@@ -29,7 +29,7 @@ def made(rendered, tmp_path_factory):
             write_run(slug)
         file = tmp_path_factory.mktemp("explorer") / "explorer.html"
         assert explorer.save(file, vehicles=6, images=2) == []
-        yield file, {name: sources.seen(Source(name)) for name in (VERI, VEHICLEID)}
+        yield file, {name: sources.seen(Source(name, shipped=True)) for name in (VERI, VEHICLEID)}
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def equal(found, wanted):
 def nearest_with(seen, place, attention, source=None):
     """Whom the image finds with another map, by the network itself."""
     name = seen.images.index[place]
-    model, size = sources.network(source or Source(seen.benchmark.name))
+    model, size = sources.network(source or Source(seen.benchmark.name, shipped=True))
     image = normalise(Images([seen.images["path"].iloc[place]], size).stack([0]))
     with torch.no_grad():
         o2 = model(image, attention=torch.tensor(attention[None], dtype=torch.float32)).o2

@@ -98,8 +98,8 @@ def test_the_widget_is_played_by_keyboard(lab, browser, keep, capsys, tmp_path):
         return page.evaluate(listed)
 
     with small(tmp_path):
-        seen = sources.seen(Source(VERI))
-        start = answers.index([Source(VERI)])["sets"][VERI]["start"]
+        seen = sources.seen(Source(VERI, shipped=True))
+        start = answers.index([Source(VERI, shipped=True)])["sets"][VERI]["start"]
         ranked = seen.nearest(seen.images.index[start], 12)
     own = [seen.position(name) for name in ranked.index]
     assert places() == own

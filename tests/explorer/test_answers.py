@@ -18,7 +18,7 @@ from rnnha.images.decode import read_mask
 from rnnha.scoring.ranking import unit
 from small_explorer import VEHICLEID, VEHICLES, VERI, small
 
-HERE = Source(VERI)
+HERE = Source(VERI, shipped=True)
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +153,7 @@ def test_masks_and_cues_are_where_the_renderer_put_them(seen):
 
 
 def test_the_index_names_every_image_of_every_vehicle_once(seen):
-    found = answers.index([HERE, Source(VEHICLEID)])
+    found = answers.index([HERE, Source(VEHICLEID, shipped=True)])
     assert [n["trained"] for n in found["networks"]] == [
         "trained on Rendered-VeRi (rendered, synthetic)",
         "trained on Rendered-VeRi (rendered, synthetic), another set",
@@ -185,17 +185,23 @@ def test_the_page_takes_what_fits_and_says_what_does_not(seen, tmp_path):
     whole, part = tmp_path / "whole.html", tmp_path / "part.html"
     assert page.save(whole, vehicles=3, images=2) == []
     found = embedded(whole)
-    assert [n["key"] for n in found["index"]["networks"]] == [VERI, VEHICLEID]
+    networks = [n["title"] + ", " + n["set"] for n in found["index"]["networks"]]
+    assert networks == [
+        f"RNN-HA, seed 0 (shipped), {VERI}",
+        f"RNN-HA, seed 0 (shipped), {VEHICLEID}",
+        f"FC-HA (w/o RNN), seed 0 (shipped), {VERI}",
+        f"RNN-HA, seed 1 (shipped), {VERI}",
+    ]
     for name in (VERI, VEHICLEID):
         vehicles = found["index"]["sets"][name]["vehicles"]
         assert [len(own) for _, _, own in vehicles] == [2, 2, 2]
     asked = pd.Series([key.split("|")[0] for key in found["answers"]]).value_counts()
-    assert asked.to_dict() == {"image": 12, "network": 2, "weights": 1}
+    assert asked.to_dict() == {"image": 24, "network": 4, "weights": 3}, "shared by both sets"
     largest = whole.stat().st_size - 10_000
     (sentence,) = page.save(part, vehicles=3, images=2, largest=largest)
-    assert "RNN-HA, seed 0 (shipped) on rendered-vehicleid: no room" in sentence
+    assert "RNN-HA, seed 1 (shipped) on rendered-veri: no room" in sentence
     assert part.stat().st_size <= largest
-    assert [n["key"] for n in embedded(part)["index"]["networks"]] == [VERI]
+    assert len(embedded(part)["index"]["networks"]) == 3
 
 
 def test_more_images_of_a_vehicle_than_there_are_is_as_many_as_there_are(seen, tmp_path):

@@ -1,5 +1,6 @@
 """Which networks are offered, and what each kind of row answers, against the network itself."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -13,6 +14,8 @@ from rnnha.explorer.sources import Source
 from rnnha.explorer.widget import Explorer
 from rnnha.images.batches import normalise
 from rnnha.images.cache import Images
+from rnnha.methods.network import load_checkpoint
+from rnnha.runs import release
 from rnnha.scoring.ranking import unit
 from small_explorer import VEHICLEID, VERI, small, write_run
 
@@ -92,17 +95,41 @@ def test_a_row_without_attention_has_its_rankings(models):
 
 
 def test_the_run_that_the_shipped_network_comes_from_stands_for_it(models, monkeypatch, tmp_path):
-    assert [s.key for s in sources.every() if not s.slug] == [VERI, VEHICLEID]
-    assert sources.find(VERI, "rnn-ha", 0) == Source(VERI), "no such run, but it is shipped"
+    shipped = [(s.dataset, s.slug, s.seed) for s in sources.every() if s.shipped]
+    first, other = [(VERI, "rnn-ha", 0), (VEHICLEID, "rnn-ha", 0)], (VERI, "fc-ha", 0)
+    assert shipped == [*first, other], "seed 1 of RNN-HA is a finished run"
+    assert sources.find(*first[0]) == Source(VERI, shipped=True), "no such run, but it is shipped"
+    assert sources.find(*other) == Source(*other, shipped=True)
     assert sources.find(VERI, "rnn-ha", 1) == Source(VERI, "rnn-ha", 1)
-    with pytest.raises(FileNotFoundError, match="rnnha run fc-ha"):
-        sources.find(VERI, "fc-ha", 0)
+    with pytest.raises(FileNotFoundError, match="rnnha run rnn-h "):
+        sources.find(VERI, "rnn-h", 0)
     with pytest.raises(FileNotFoundError, match="rnnha run rnn-ha"):
         sources.find(VEHICLEID, "rnn-ha", 0)
     monkeypatch.setattr(paths, "RESULTS", tmp_path)
     write_run("rnn-ha", 0)
-    assert [s.key for s in sources.every()] == [VEHICLEID, f"{VERI}/rnn-ha/seed0"]
-    assert sources.find(VERI, "rnn-ha", 0) == Source(VERI, "rnn-ha", 0)
+    assert Source(VERI, shipped=True) not in sources.every()
+    assert Source(VEHICLEID, shipped=True) in sources.every(), "of another set: no run is the same"
+    assert sources.find(*first[0]) == Source(*first[0])
+
+
+def test_the_shipped_networks_are_those_of_their_names_and_cards(models):
+    """Another training is another network; on the set that it is from, each finds vehicles."""
+    shipped = [s for s in sources.every() if s.shipped] + [Source(VERI, "rnn-ha", 1, shipped=True)]
+    found = {}
+    for source in shipped:
+        file = release.NETWORKS[source.slug, source.seed]
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        card = file.with_suffix(".md").read_text(encoding="utf-8")
+        assert digest in card and f"(`{source.slug}`)" in card
+        assert f"| profile, seed | rendered, {source.seed} |" in card
+        assert load_checkpoint(file)[1]["row"] == source.slug
+        o2 = sources.seen(source).vectors["o2"]
+        own = sources.seen(source).images["vehicle_id"].to_numpy()
+        alike, same = o2 @ o2.T, own[:, None] == own
+        np.fill_diagonal(alike, -1)
+        found[source] = same[np.arange(len(own)), alike.argmax(1)].mean(), digest
+    assert len({digest for _, digest in found.values()}) == 3
+    assert min(right for right, _ in found.values()) > 0.8
 
 
 def test_the_widget_answers_and_tells_what_it_cannot(models, monkeypatch):

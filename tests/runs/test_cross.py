@@ -174,9 +174,11 @@ def test_only_the_profile_that_is_shipped_is_released(tmp_path, monkeypatch):
     run = write_run(tmp_path / "runs", release.DATASET, release.ROW, release.SEED, scores)
     (run / "config.json").write_text(json.dumps({"profile": "smoke"}))
     (run / "weights.safetensors").write_bytes(b"weights")
-    with pytest.raises(ResultsError, match="is of profile smoke; the shipped one is of rendered"):
-        release.release(tmp_path / "shipped.safetensors")
-    assert not (tmp_path / "shipped.safetensors").exists()
+    shipped = {network: tmp_path / file.name for network, file in release.NETWORKS.items()}
+    monkeypatch.setattr(release, "NETWORKS", shipped)
+    with pytest.raises(ResultsError, match="is of profile smoke; a shipped one is of rendered"):
+        release.release()
+    assert not any(file.exists() for file in shipped.values())
 
 
 @pytest.mark.parametrize(
