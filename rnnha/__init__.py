@@ -36,10 +36,14 @@ def load(dataset: str | Path) -> "Benchmark":
 def run(
     row: str, dataset: str = "rendered-veri", seed: int = 0, profile: str = "rendered"
 ) -> "Outcome":
-    """Train and score a row of the tables, unless that is done; see `runs.run.run`."""
-    from rnnha.runs.outcome import of_run
+    """Train and score a row of the tables, unless that is done; see `runs.run.run`.
+
+    Raises ValueError, and trains nothing, for a system that compares images without embeddings.
+    """
+    from rnnha.runs.outcome import expect_embeddings, of_run
     from rnnha.runs.run import run
 
+    expect_embeddings(row)
     run(row, dataset, seed, profile)
     of_run.cache_clear()  # the run may be a new one
     return of_run(dataset, row, seed)

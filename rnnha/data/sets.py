@@ -165,6 +165,12 @@ def title(name: str) -> str:
     return SETS[name].title if name in SETS else name
 
 
+def place(name: str) -> str:
+    """As `title`, never without saying that it is synthetic; never raises, for a network may have
+    learned from what is no set of ours."""
+    return SETS[name].place if name in SETS else name
+
+
 def is_own(name: str | Path) -> bool:
     """Whether this is the path of a manifest of one's own."""
     return str(name).lower().endswith(".csv")

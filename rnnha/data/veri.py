@@ -161,7 +161,7 @@ def _labels(root: Path, rows: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
         train = official.read_list(root / official.VERI_TRAIN).set_index("image")
         train = train.rename(columns={"coarse_id": "type_id"})[["type_id"]]
         notes.append(f"types of the training images from {official.VERI_TRAIN}; colours unknown")
-    labels = pd.concat([train, read_label_xml(root / "test_label.xml")])
+    labels = _joined(root, train, read_label_xml(root / "test_label.xml"))
     labels = labels.reindex(rows["image"]).reset_index(drop=True)
     differs = (labels["vehicle"] != rows["vehicle_id"]) | (labels["camera"] != rows["camera_id"])
     differs = differs.fillna(False)
@@ -193,6 +193,18 @@ def _labels(root: Path, rows: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     return pd.DataFrame(
         {"coarse_id": kind, "type": kind.map(TYPES), "color": labels["color_id"].map(COLORS)}
     )
+
+
+def _joined(root: Path, train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
+    """The labels of both files; an image may stand in both, with the same labels."""
+    both = train.index.intersection(test.index)
+    differs = train.loc[both].ne(test.loc[both, train.columns]).fillna(False).any(axis=1)
+    if differs.any():
+        raise DataError(
+            f"{root}: {differs.sum():,} images have other labels in test_label.xml than in the "
+            f"label file of the training images: {some(both[differs], 3)}. Unpack the archive again"
+        )
+    return pd.concat([train, test.drop(index=both)])
 
 
 def _tracks(root: Path, gallery: pd.Series, notes: list[str]) -> dict[str, str]:

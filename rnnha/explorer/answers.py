@@ -66,7 +66,9 @@ def index(offered: list[Source], images: dict[str, list[str]] | None = None) -> 
 
 def _network(source: Source) -> dict:
     sets_seen = source.learned_from
-    trained = f"trained on {' and '.join(map(_title, sets_seen))}" if sets_seen else "not trained"
+    trained = (
+        f"trained on {' and '.join(map(sets.place, sets_seen))}" if sets_seen else "not trained"
+    )
     other = bool(sets_seen) and source.dataset not in sets_seen
     return {
         "key": source.key,
@@ -78,18 +80,13 @@ def _network(source: Source) -> dict:
     }
 
 
-def _title(name: str) -> str:
-    """A data set's name, never without saying that it is synthetic."""
-    return sets.known(name).place if name in sets.SETS else sets.name_of(name)
-
-
 def _set(name: str, images: list[str] | None) -> dict:
     benchmark, table = test_set(name)
     shown = table if images is None else table.loc[images]
     shown = shown.assign(place=table.index.get_indexer(shown.index))
     return {
         "name": sets.title(sets.name_of(name)),
-        "title": _title(name),
+        "title": sets.place(sets.name_of(name)),
         "synthetic": benchmark.synthetic,
         "protocol": _protocol(benchmark, table),
         "vehicle": table["vehicle_id"].tolist(),

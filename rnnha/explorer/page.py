@@ -40,17 +40,42 @@ def save(
         raise FileNotFoundError(sources.NOTHING)
     first = {source.dataset: source for source in reversed(offered)}
     chosen = {dataset: _chosen(source, vehicles, images) for dataset, source in first.items()}
-    pictures = _pictures(chosen)
+    pictures = {dataset: _pictures(dataset, names) for dataset, names in chosen.items()}
+    kept, packed, left = _fitting(offered, chosen, pictures, largest)
+    if not kept:
+        raise ValueError(f"{file}: no network can be shown: {'; '.join(left)}")
+    shown = dict.fromkeys(source.dataset for source in kept)
+    found = {
+        "index": answers.index(kept, chosen),
+        "answers": packed,
+        "pictures": {key: text for name in shown for key, text in pictures[name].items()},
+    }
+    with atomic(file) as temporary:
+        temporary.write_text(page(found), encoding="utf-8")
+    return left
+
+
+def _fitting(
+    offered: list[Source],
+    chosen: dict[str, list[str]],
+    pictures: dict[str, dict[str, str]],
+    largest: int,
+) -> tuple[list[Source], dict[str, str], list[str]]:
+    """The networks that the page has room for, their answers, and a sentence for each other one."""
+    index = answers.index(offered, chosen)
+    # What a set needs before any network can be shown on it: of a large gallery, all the room.
+    needed = {name: _size(pictures[name]) + len(_bare(index["sets"][name])) for name in chosen}
+    size = len(page({"index": index | {"sets": {}}, "answers": {}, "pictures": {}}).encode())
     kept, packed, left = [], {}, []
-    empty = {"index": answers.index(offered, chosen), "answers": {}, "pictures": pictures}
-    size = len(page(empty).encode())
     for source in sorted(offered, key=lambda s: (not s.shipped, not s.attends, s.seed)):
-        try:
-            new = {"|".join(map(str, q)): a for q, a in _packed(source, chosen[source.dataset])}
-        except (KeyError, ValueError) as error:
-            left.append(f"{source.title} on {source.dataset}: {error.args[0]}")
-            continue
-        more = sum(len(key) + len(text) + 8 for key, text in new.items() if key not in packed)
+        more, new = needed.get(source.dataset, 0), {}
+        if size + more <= largest:
+            try:
+                new = {"|".join(map(str, q)): a for q, a in _packed(source, chosen[source.dataset])}
+            except (KeyError, ValueError) as error:
+                left.append(f"{source.title} on {source.dataset}: {error.args[0]}")
+                continue
+            more += _size({key: text for key, text in new.items() if key not in packed})
         if size + more > largest:
             left.append(
                 f"{source.title} on {source.dataset}: no room "
@@ -58,12 +83,8 @@ def save(
             )
             continue
         kept, packed, size = [*kept, source], packed | new, size + more
-    if not kept:
-        raise ValueError(f"{file}: no network can be shown: {'; '.join(left)}")
-    found = {"index": answers.index(kept, chosen), "answers": packed, "pictures": pictures}
-    with atomic(file) as temporary:
-        temporary.write_text(page(found), encoding="utf-8")
-    return left
+        needed.pop(source.dataset, None)
+    return kept, packed, left
 
 
 def page(found: dict) -> str:
@@ -94,15 +115,20 @@ def _chosen(source: Source, vehicles: int, images: int) -> list[str]:
     return replace(seen, images=queries).pick(vehicles, min(images, most))
 
 
-def _pictures(chosen: dict[str, list[str]]) -> dict[str, str]:
-    found = {}
-    for dataset, names in chosen.items():
-        table = answers.test_set(dataset)[1]
-        for place in range(len(table)):
-            found[f"thumbnail|{dataset}|{place}"] = answers.thumbnail(dataset, place)
-        for place in table.index.get_indexer(names):
-            found[f"picture|{dataset}|{place}"] = answers.picture(dataset, place)
+def _pictures(dataset: str, names: list[str]) -> dict[str, str]:
+    table = answers.test_set(dataset)[1]
+    found = {
+        f"thumbnail|{dataset}|{place}": answers.thumbnail(dataset, place)
+        for place in range(len(table))
+    }
+    for place in table.index.get_indexer(names):
+        found[f"picture|{dataset}|{place}"] = answers.picture(dataset, place)
     return found
+
+
+def _size(texts: dict[str, str]) -> int:
+    """In the page, in bytes: with quotes, colon and comma."""
+    return sum(len(key) + len(text) + 8 for key, text in texts.items())
 
 
 def _packed(source: Source, names: list[str]) -> Iterator[tuple[tuple, str]]:

@@ -32,6 +32,7 @@ class Method:
     has_weights: it leaves weights that `export`, `cross` and `compare` can take.
     starts_from_stage0: it goes on from a backbone that was trained on identities.
     starts_from_checkpoint: it goes on from a network that was trained before, on any set.
+    embeds: it embeds images; the others compare them without.
     has_steps: it has the states o1 and o2, which are scored one by one, and maps.
     """
 
@@ -42,6 +43,7 @@ class Method:
     has_weights: ClassVar[bool] = False
     starts_from_stage0: ClassVar[bool] = False
     starts_from_checkpoint: ClassVar[bool] = False
+    embeds: ClassVar[bool] = True
     has_steps: ClassVar[bool] = False
 
     #: Distances float32 [Q, G] between the images of two manifests, which have the image's file

@@ -22,6 +22,8 @@ SHARES = {"googlenet": 0.7, "bow-cn": 0.2, "bow-sift": 0.1}
 class Fact(Method, name="fact"):
     """Takes the runs of GoogLeNet and BOW-CN; makes BOW-SIFT's words itself."""
 
+    embeds = False
+
     @classmethod
     def takes(cls, row: Row) -> tuple[Row, ...]:
         return tuple(experiments.row(slug) for slug in SHARES if slug != "bow-sift")

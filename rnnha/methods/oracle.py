@@ -26,7 +26,7 @@ class Oracle(Method, name="oracle"):
     below that the `disagreement` of the cues.
     """
 
-    seeded = learns = False
+    seeded = learns = embeds = False
 
     @classmethod
     def settings(cls, run: "Run") -> dict:

@@ -1,6 +1,6 @@
 """What the pictures of the report show, in words: for those who cannot see them, and below them."""
 
-from rnnha.data.sets import SETS
+from rnnha.data import sets
 
 # Figures of a data set, by the end of their names: what is seen, and how to read it.
 _ABOUT = {
@@ -80,5 +80,5 @@ def about(name: str, title: str = "") -> tuple[str, str]:
         title = title or name.replace("-", " ")
         return f"Chart of the table below: {title}", f"{title}."
     seen, told = _ABOUT[kind]
-    place = SETS[dataset].place if dataset in SETS else dataset
+    place = sets.place(dataset)
     return f"{seen}; {place}", f"{place}: {told}"

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from rnnha import experiments
+from rnnha import experiments, methods
 from rnnha.data import sets
 from rnnha.data.manifest import Benchmark, names_of
 from rnnha.data.subset import test_images
@@ -98,11 +98,13 @@ class Outcome:
 
 @lru_cache(maxsize=8)
 def of_run(dataset: str, experiment: str, seed: int) -> Outcome:
-    """What a finished run left; KeyError for an unknown row, FileNotFoundError for a missing run.
+    """What a finished run left; KeyError for an unknown row, FileNotFoundError for a missing run,
+    ValueError for a system that embeds nothing.
 
     The message says how to make the run. Only one's own runs can be opened: the committed
     reference has neither maps nor embeddings.
     """
+    expect_embeddings(experiment)
     row, benchmark = experiments.row(experiment), sets.load(dataset)
     run = folder.locate(benchmark.name, row.slug, seed)
     arrays = run.embeddings() if run.complete else None
@@ -112,6 +114,16 @@ def of_run(dataset: str, experiment: str, seed: int) -> Outcome:
             f"`rnnha run {row.slug} --dataset {dataset} --seed {seed}`"
         )
     return _outcome(f"{row.title}, seed {seed}", benchmark, arrays)
+
+
+def expect_embeddings(experiment: str) -> None:
+    """KeyError for an unknown row, ValueError for one that compares images without embeddings."""
+    row = experiments.row(experiment)
+    if not methods.of(row).embeds:
+        raise ValueError(
+            f"{row.title} compares images without embedding them, so there is nothing to open; "
+            f"`rnnha run {row.slug}` trains and scores it"
+        )
 
 
 @lru_cache(maxsize=4)

@@ -136,7 +136,7 @@ def page(table: pd.DataFrame) -> pd.DataFrame:
 
 def conclusion(results: Results) -> str:
     """A sentence for each difference of mAP."""
-    where = sets.SETS[results.dataset].place if results.dataset in sets.SETS else results.dataset
+    where = sets.place(results.dataset)
     found = [difference(results, *pair, "mAP") for pair in CONTRASTS]
     return "\n\n".join(
         differences.sentence(d, where, TITLES[d.subject], TITLES[d.minus]) for d in found if d

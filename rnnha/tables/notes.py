@@ -54,7 +54,8 @@ def of_others(results: Results) -> list[str]:
     configs = configurations(results.source, results.dataset, "googlenet")
     models = dict.fromkeys(c["outside"] for c in configs if c.get("outside"))
     found = [
-        f"GoogLeNet: it learned the car models of {_place(name)}; FACT takes its distances from it."
+        f"GoogLeNet: it learned the car models of {sets.place(name)}; FACT takes its distances "
+        "from it."
         for name in models
     ]
     configs = configurations(results.source, results.dataset, "vami")
@@ -64,11 +65,6 @@ def of_others(results: Results) -> list[str]:
         f"of the rendered (synthetic) views of {sets.title(name)}."
         for name in told
     ]
-
-
-def _place(name: str) -> str:
-    """A set's name that says where it is synthetic, or what else the models are of."""
-    return sets.SETS[name].place if name in sets.SETS else name
 
 
 def not_trained_out(results: Results, rows: Iterable[tuple[str, str]]) -> list[str]:

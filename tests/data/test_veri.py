@@ -303,6 +303,21 @@ def test_the_file_name_counts_where_the_label_file_contradicts_it(root):
     assert any("file name, which counts: 0002_c003" in note for note in benchmark.notes)
 
 
+def test_an_image_in_both_label_files_is_labelled_once_or_refused(root):
+    """As where somebody has put one file's items into the other, too."""
+    before = veri.read(root).manifest
+    train, test = ((root / f"{part}_label.xml").read_bytes() for part in ("train", "test"))
+    items = b"\n".join(line for line in train.splitlines() if b"<Item " in line)
+    end = test.index(b"<Item ")
+    (root / "test_label.xml").write_bytes(test[:end] + items + b"\n" + test[end:])
+    pd.testing.assert_frame_equal(veri.read(root).manifest, before)
+    other = items.replace(b'typeID="4"', b'typeID="5"', 1)
+    assert other != items
+    (root / "test_label.xml").write_bytes(test[:end] + other + b"\n" + test[end:])
+    with pytest.raises(DataError, match=r"1 images have other labels in test_label.xml"):
+        veri.read(root)
+
+
 def test_a_part_of_the_real_set_is_not_taken_for_the_whole(root):
     with pytest.raises(DataError, match="found 9 images of 7 vehicles, expected 37,778 of 576"):
         load("veri", root)

@@ -204,6 +204,23 @@ def test_the_page_takes_what_fits_and_says_what_does_not(seen, tmp_path):
     assert len(embedded(part)["index"]["networks"]) == 3
 
 
+def test_a_set_whose_gallery_has_no_room_leaves_it_to_the_others(seen, tmp_path, monkeypatch):
+    """VeRi's 11,579 thumbnails alone would fill the page."""
+    thumbnail = answers.thumbnail
+    monkeypatch.setattr(
+        answers,
+        "thumbnail",
+        lambda name, place: "x" * 1_000_000 if name == VEHICLEID else thumbnail(name, place),
+    )
+    left = page.save(file := tmp_path / "page.html", vehicles=2, images=1)
+    assert [sentence.split(":")[0] for sentence in left] == [
+        "RNN-HA, seed 0 (shipped) on rendered-vehicleid"
+    ]
+    found = embedded(file)
+    assert found["index"]["sets"].keys() == {VERI} and file.stat().st_size < page.LARGEST
+    assert not any(VEHICLEID in key for key in [*found["pictures"], *found["answers"]])
+
+
 def test_more_images_of_a_vehicle_than_there_are_is_as_many_as_there_are(seen, tmp_path):
     """Photographs have one query a vehicle."""
     assert page.save(file := tmp_path / "page.html", vehicles=2, images=50) == []

@@ -15,7 +15,7 @@ from rnnha.explorer.widget import Explorer
 from rnnha.images.batches import normalise
 from rnnha.images.cache import Images
 from rnnha.methods.network import load_checkpoint
-from rnnha.runs import release
+from rnnha.runs import folder, release
 from rnnha.scoring.ranking import unit
 from small_explorer import VEHICLEID, VERI, small, write_run
 
@@ -81,6 +81,18 @@ def test_what_a_network_has_seen_is_what_its_run_says(tmp_path, monkeypatch):
         "lomo": [],
     }
     assert Source("photographs", "rnn-ha-given").attends
+
+
+@pytest.mark.parametrize("elsewhere", ["CompCars", "my-set", "a set that it does not name"])
+def test_a_network_that_learned_from_no_set_of_ours_is_offered_as_that(models, elsewhere):
+    """GoogLeNet on real sets learns from CompCars, a fine-tuned network from anything."""
+    source = Source(VERI, "rnn-ha", 1)
+    config = folder.locate(VERI, "rnn-ha", 1).metrics_file.with_name("config.json")
+    before = config.read_text()
+    config.write_text(json.dumps({"outside": elsewhere}))
+    (network,) = answers.index([source])["networks"]
+    config.write_text(before)
+    assert network["trained"] == f"trained on {elsewhere}, another set"
 
 
 def test_a_row_without_attention_has_its_rankings(models):

@@ -35,3 +35,11 @@ def test_run_score_embed_and_compare_agree(tiny, tmp_path, monkeypatch):
     figure = rnnha.attention(again, again.images.index[0])
     assert "nearest gallery images" in figure.get_suptitle()
     assert np.allclose(pair.attention.sum(axis=(1, 2)), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("row", ["oracle-model", "fact"])
+def test_what_embeds_nothing_is_refused_before_it_runs(row, tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr("rnnha.paths.RESULTS", tmp_path)
+    with pytest.raises(ValueError, match=f"without embedding them.*`rnnha run {row}`"):
+        rnnha.run(row, str(tiny), profile="smoke")
+    assert not any(tmp_path.glob("runs/*"))
