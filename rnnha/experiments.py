@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 class Row:
     """One system of a table.
 
+    kind: "paper", a row of the poster's; "control", ours below them; "variant", as the released
+        code computes it; "stage", a stage 0; "adapted", from a checkpoint.
     tables: of the poster, "VeRi" and "VehicleID".
     method: the name of a class in `rnnha.methods`.
     steps, attention: of `models.rnn_ha`, for networks that have them.
@@ -23,7 +25,7 @@ class Row:
 
     slug: str
     title: str
-    kind: str  # "paper" | "control"
+    kind: str
     tables: tuple[str, ...]
     reason: str
     method: str

@@ -10,8 +10,10 @@ PRECISIONS = ("float32", "bfloat16")
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of training with a fresh optimizer. `lr` is the peak where one_cycle is set.
+    """A stretch of training with a fresh optimizer.
 
+    one_cycle: the rate rises to `lr` and falls to nearly nothing, and the momentum goes from .95 to
+    .85 and back meanwhile (PyTorch's OneCycleLR as it is); without it SGD's momentum is .9.
     flip: random horizontal flip; shift: random translation by up to so many pixels;
     jitter: random brightness and contrast, factors within 1 ± this.
     accumulate: a batch goes through the network in so many parts whose gradients are added: as
@@ -66,7 +68,7 @@ class Profile:
     rows get that are larger than the ablation's; None: all. datasets: those meant for it.
     own: the compared systems that have settings of their own, by method.
     images: the epochs are those for so many training images; fewer images have more epochs, so
-        that all sets have as many steps. None: the epochs are the same for all.
+        that about as many are shown of every set. None: the epochs are the same for all.
     """
 
     name: str

@@ -121,7 +121,12 @@ def _of_vehicleid(root: Path) -> dict[str, int]:
     Which of them is the front is not known. It does not matter here: "front" and "rear" are then
     names of two numbers. Nor is the order of the rows sure: that of the names, or of the list.
     """
-    pairs = [line.split() for line in read_lines(root / vehicleid.TRAIN_LIST) if line]
+    if not (listing := root / vehicleid.TRAIN_LIST).is_file():
+        raise DataError(
+            f"{listing}: not found; {FILES['vehicleid']} tells viewpoints in its order. Unpack the "
+            f"set again, or move {FILES['vehicleid']} away: then a classifier tells them"
+        )
+    pairs = [line.split() for line in read_lines(listing) if line]
     listed = {f"{image.removesuffix('.jpg')}.jpg": int(vehicle) for image, vehicle in pairs}
     orders = [(names, [listed[n] for n in names]) for names in (sorted(listed), list(listed))]
     path = root / FILES["vehicleid"]

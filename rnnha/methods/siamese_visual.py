@@ -60,14 +60,12 @@ class SiameseVisual(FromScratch, name="siamese-visual"):
 def pair_distances(a: np.ndarray, b: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """-sum_d weight_d |a_qd - b_gd|, float32 [Q, G], for features [Q, D] and [G, D].
 
-    The classifier's constant is left out: it moves all pairs alike. Differences are made for
-    BLOCK numbers at a time, so that a large gallery needs little memory.
+    The classifier's constant is left out: it moves all pairs alike. Differences are made for so
+    many of `a` at a time as have BLOCK numbers, or for one.
     """
     result = np.empty((len(a), len(b)), np.float32)
     step = max(1, BLOCK // max(1, b.size))
-    across = max(1, BLOCK // b.shape[1])
     for row in range(0, len(a), step):
-        for column in range(0, len(b), across):
-            own, other = a[row : row + step, None], b[None, column : column + across]
-            result[row : row + step, column : column + across] = -(np.abs(own - other) @ weight)
+        own = a[row : row + step, None]
+        result[row : row + step] = -(np.abs(own - b) @ weight)
     return result

@@ -2,8 +2,8 @@
 
 Each query is ranked among the gallery's images of its own model and paint. What tells a
 vehicle of another model or paint does not help here, so a system that has learned the coarse step
-alone scores as a random order does. Real photographs tell less: there it is the images of its own
-type.
+alone scores as a random order does. Real sets tell less: there it is the images of its own coarse
+class and colour, where both are labelled, and on photographs those of its own type.
 """
 
 from collections.abc import Callable, Iterable
@@ -27,7 +27,8 @@ def score(
     view: str | None = None,
     draws: Path | None | Callable[[], Path] = kept_draws,
 ) -> pd.DataFrame | None:
-    """`protocols.score`, image to image, within groups of one model and paint (`known_labels`).
+    """`protocols.score`, image to image, within groups of one model and paint, or what
+    stands for them on real sets (`known_labels`).
 
     A query whose group is one vehicle in the gallery is not asked. Protocols carry SUFFIX, and the
     view where one is given; a query's n_gallery is its group's. None where no query is asked: the

@@ -108,6 +108,7 @@ def difference(results: Results, slug: str, minus: str, metric: str) -> Differen
     if ours.columns.intersection(theirs.columns).empty:
         return None
     protocol, size = place(results)
+    differences.expect_comparable(results, (slug, minus), protocol, size)
     found = differences.paired(ours, theirs)
     return Difference(slug, minus, size, protocol, metric, **found, primary=False)
 

@@ -131,14 +131,18 @@ def _even_attention(results: Results) -> list[str]:
 
 
 def _origin(data_set: DataSet) -> list[str]:
+    alike = (
+        "its own model and paint, the fine question (which one of them?) by itself"
+        if data_set.synthetic
+        else "its own coarse class and colour, which is what comes nearest to one model and paint"
+    )
     found = [
         "paper: as printed on the poster, measured on the real "
         f"{data_set.poster.name}; which scoring protocol it used is not stated.",
         f"ours: {data_set.poster.protocol}, embedding o2; mean ± standard deviation over seeds "
         "[95 % interval over test vehicles, by bootstrap]; percent.",
-        "among look-alikes: each query against the gallery's images of its own model and paint, "
-        "the fine question (which one of them?) by itself; vehicles that are alone there are not "
-        "asked, and the oracle that knows model and paint has a random order.",
+        f"among look-alikes: each query against the gallery's images of {alike}; vehicles that are "
+        "alone there are not asked, and the oracle that knows model and paint has a random order.",
         "An empty cell has not been run.",
     ]
     if data_set.synthetic:

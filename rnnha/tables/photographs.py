@@ -66,7 +66,7 @@ def build(results: Results) -> pd.DataFrame:
         }
         for d in contrasts(results)
     ]
-    return pd.DataFrame([*scores, *found], columns=[*COLUMNS, "protocol"])[COLUMNS]
+    return pd.DataFrame([*scores, *found], columns=COLUMNS)
 
 
 def contrasts(results: Results) -> list[Difference]:

@@ -58,14 +58,7 @@ def build(results: Results) -> pd.DataFrame:
                 change = differences.difference(results, variant.slug, base.slug, *place)
                 if change is None:
                     continue
-                difference = {
-                    "ours": change.value,
-                    "sd": differences.sd(change.by_seed),
-                    "ci_low": change.low,
-                    "ci_high": change.high,
-                    "n_seeds": len(change.by_seed),
-                    "protocol": poster.protocol,
-                }
+                difference = differences.line_of(change) | {"protocol": poster.protocol}
                 for name, found in (
                     ("paper", differences.score(results, base.slug, *place)),
                     ("released", differences.score(results, variant.slug, *place)),

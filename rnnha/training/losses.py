@@ -110,7 +110,7 @@ def bnneck(output, coarse: Tensor, fine: Tensor) -> dict[str, Tensor]:
 
 def pairs(output, coarse: Tensor, fine: Tensor) -> dict[str, Tensor]:
     """Cross-entropy of a pair classifier over the batch's pairs, three of two vehicles for each of
-    one; `fine_accuracy` is the share of pairs told right.
+    one; `pair_accuracy` is the share of pairs told right (who always says "two" has .75).
 
     output.same: function (index [P], index [P]) -> logits [P] that both are one vehicle.
     """
@@ -123,7 +123,7 @@ def pairs(output, coarse: Tensor, fine: Tensor) -> dict[str, Tensor]:
     target = (fine[chosen[:, 0]] == fine[chosen[:, 1]]).float()
     logits = output.same(chosen[:, 0], chosen[:, 1]).float()
     loss = F.binary_cross_entropy_with_logits(logits, target)
-    return {"loss": loss, "fine_accuracy": ((logits > 0) == (target > 0)).float().mean()}
+    return {"loss": loss, "pair_accuracy": ((logits > 0) == (target > 0)).float().mean()}
 
 
 def vami(output, packed: Tensor, fine: Tensor) -> dict[str, Tensor]:

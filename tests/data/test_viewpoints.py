@@ -114,6 +114,9 @@ def test_vehicleid_has_two_sides_and_images_without(tmp_path, by_name):
     write_codes(benchmark, [2] * 5, ids, FILES["vehicleid"])
     with pytest.raises(DataError, match="found viewpoint codes 2.*expected 0 and 1"):
         viewpoints.viewpoints_of(benchmark, benchmark.train)
+    (root / vehicleid.TRAIN_LIST).unlink()  # the authors' list may stand in for it
+    with pytest.raises(DataError, match="train_list.txt: not found; .* tells viewpoints in its"):
+        viewpoints.viewpoints_of(benchmark, benchmark.train)
 
 
 def test_which_sets_have_labels(real, tmp_path):

@@ -1,4 +1,4 @@
-"""A smaller set is trained for more epochs, so that every set has as many steps."""
+"""A smaller set is trained for more epochs, so that as many are shown of every set."""
 
 from dataclasses import replace
 

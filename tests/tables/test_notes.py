@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from fake_runs import queries, write_run
 from rnnha.runs.results import Results
 from rnnha.tables.notes import notes
@@ -23,6 +25,14 @@ def test_the_papers_recipe_and_first_weights_are_told(tmp_path):
     (told,) = (n for n in notes(Results(tmp_path, "veri")) if "profile" in n)
     assert "at the paper's size" in told and "ImageNet weights (VGG-M (4096))" in told
     assert not any("synthetic" in n for n in notes(Results(tmp_path, "veri")))
+
+
+@pytest.mark.parametrize(
+    "name, told", [("veri", "coarse class and colour"), ("rendered-veri", "model and paint")]
+)
+def test_look_alikes_are_what_the_set_tells(tmp_path, name, told):
+    (note,) = (n for n in notes(Results(tmp_path, name)) if n.startswith("among look-alikes"))
+    assert f"images of its own {told}, " in note
 
 
 def test_rows_of_other_recipes_are_told_apart(tmp_path):

@@ -82,6 +82,15 @@ def test_several_right_images_have_no_auc(tmp_path):
     assert set(table["metric"]) == {"mAP", "top1"}
 
 
+def test_runs_in_another_gallery_are_not_compared(results, tmp_path):
+    """A run of another profile, say: the same queries, fewer other images."""
+    run = tmp_path / "photographs" / "rnn-ha" / "seed0" / "per_query.csv.gz"
+    frame = pd.read_csv(run)
+    write_per_query(frame.assign(n_gallery=frame["n_gallery"] - 1), run)
+    with pytest.raises(ResultsError, match="in another gallery"):
+        finetuned.build(results)
+
+
 def test_the_page_says_what_was_done_and_how_small_it_is(results, tmp_path):
     csv, page = finetuned.write(results, tmp_path / "tables")
     text = page.read_text()

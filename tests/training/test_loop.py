@@ -47,6 +47,26 @@ def test_a_step_of_sgd_with_nesterovs_momentum_and_weight_decay(tmp_path, decay)
     assert found == pytest.approx(expected)
 
 
+def test_one_cycle_raises_the_rate_and_lowers_the_momentum_meanwhile(tmp_path):
+    """Ten steps, so up to the peak in two, by half a cosine: the rate from a 25th, the momentum
+    from .95 to .85. Nesterov's step is g + m b, with b = m b + g."""
+    seen = []
+
+    def watched(output, coarse, fine):
+        seen.append(output.tolist())
+        return slope(output, coarse, fine)
+
+    _, history = trained(tmp_path, Phase(9, 99, "sgd", RATE, one_cycle=True), watched)
+    rates = [RATE / 25, RATE * 13 / 25, RATE]
+    assert [row["learning_rate"] for row in history[:3]] == pytest.approx(rates)
+    moved, buffer = 0.0, 0.0
+    for step, (rate, momentum) in enumerate(zip(rates, (0.95, 0.90, 0.85), strict=True), start=1):
+        buffer = momentum * buffer + 1
+        moved += rate * (1 + momentum * buffer)
+        expected = [w - moved * g for w, g in zip(START, GRADIENT, strict=True)]
+        assert seen[step] == pytest.approx(expected, rel=1e-5)
+
+
 @pytest.mark.parametrize("optimizer, length", [("adam", 1.0), ("rmsprop", 10.0)])
 def test_a_first_step_of_those_that_divide_by_its_size(tmp_path, optimizer, length):
     """Adam's is the rate, RMSprop's the rate / sqrt(1 - 0.99); here a decay of 3 turns the second
