@@ -132,7 +132,7 @@ explorer: data ## a page to play with attention maps, build/explorer.html (FLAGS
 status: $(READY) ## which runs are finished, unfinished, missing or stale, and why
 	@$(RNNHA) status $(ASKED)
 
-attention: data ## measure the maps of the finished runs, half a minute each; then the tables
+attention: data ## measure the maps of the finished runs, a quarter of a minute each; then the tables
 	@$(SINGLE) $(RNNHA) maps --datasets $(DATASETS) --seeds $(SEEDS) $(if $(ROWS),--rows $(ROWS))
 	@$(RNNHA) tables --source runs
 

@@ -52,8 +52,8 @@ def chapters(wanted: Sequence[Target], datasets: Sequence[str]) -> dict[str, dic
 
 
 def fragment(wanted: Sequence[Target], datasets: Sequence[str], force: bool = False) -> str:
-    """Lines for make: TRAIN, the runs that are left (data set/row/seed), the large ones first, each
-    after those of them that it needs; CHAPTERS that are left and their parameters; TABLES and
+    """Lines for make: TRAIN, the runs that are left (data set/row/seed), as `_in_order`, each after
+    those of them that it needs; CHAPTERS that are left and their parameters; TABLES and
     REPORT, where they are to be made.
 
     force: the wanted runs are left whether they are finished or not. A finished run that lost its
@@ -62,8 +62,7 @@ def fragment(wanted: Sequence[Target], datasets: Sequence[str], force: bool = Fa
     places = {t: folder.locate(*t) for t in wanted}
     new = [t for t, place in places.items() if force or not place.complete]
     runs = [t for t, place in places.items() if t in new or not place.notebook.exists()]
-    # At the end a long one would keep the other cores waiting.
-    runs.sort(key=lambda target: not row(target[1]).large)
+    runs = _in_order(runs)
     pages = chapters(wanted, datasets)
     # Without runs the tables are the committed ones, of which nothing notes what they are of.
     stale = bool(wanted) and (bool(new) or not tables_are_of_runs())
@@ -84,6 +83,20 @@ def fragment(wanted: Sequence[Target], datasets: Sequence[str], force: bool = Fa
         asked = " ".join(f"-p {key} {value}" for key, value in parameters.items())
         lines.append(f"FOR_{name} ?= {asked}")
     return "\n".join(lines)
+
+
+def _in_order(runs: Sequence[Target]) -> list[Target]:
+    """The runs as make shall begin them, so that no long one is left with one core at the end.
+
+    make goes through the list once; a run whose stage 0 is not finished when its turn comes is
+    begun after all others. So the large stages 0 come first, and the large rows in the middle.
+    """
+    large = [target for target in runs if row(target[1]).large]
+    first = [target for target in large if row(target[1]).kind == "stage"]
+    others = [target for target in runs if target not in large]
+    half = len(others) // 2
+    later = [target for target in large if target not in first]
+    return [*first, *others[:half], *later, *others[half:]]
 
 
 def finished_targets(datasets: Iterable[str]) -> list[Target]:
