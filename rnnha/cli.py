@@ -5,7 +5,7 @@ import io
 import os
 import select
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,6 +13,7 @@ from rnnha import __version__, commands, experiments, profiles
 from rnnha.files import printable
 
 _NAME = "rnnha: "
+Command = Callable[[str, str, str], argparse.ArgumentParser]  # of name, help and example
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -88,7 +89,21 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(call=getattr(commands, name))
         return sub
 
-    sub = command("data", "Unpack the shipped rendered sets.", "rnnha data")
+    for commands_of in (
+        _of_sets,
+        _of_training,
+        _of_scoring,
+        _of_galleries,
+        _of_pictures,
+        _of_results,
+        _of_pages,
+    ):
+        commands_of(command)
+    return parser
+
+
+def _of_sets(command: Command) -> None:
+    command("data", "Unpack the shipped rendered sets.", "rnnha data")
 
     sub = command(
         "check",
@@ -97,6 +112,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("path", type=Path, help="folder of a data set, or a CSV manifest")
 
+
+def _of_training(command: Command) -> None:
     sub = command(
         "run",
         "Train and score one row of the tables.",
@@ -136,6 +153,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--profile", default="rendered", choices=sorted(profiles.PROFILES))
     sub.add_argument("--force", action="store_true", help="train again although it is complete")
 
+
+def _of_scoring(command: Command) -> None:
     sub = command(
         "score",
         "Score anybody's embeddings, or trained weights, by the project's protocols.",
@@ -182,6 +201,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--out", type=Path, required=True, help="FILE.safetensors; FILE.md beside it")
 
+
+def _of_galleries(command: Command) -> None:
     sub = command(
         "index",
         "Index the embeddings of a large gallery (needs faiss-cpu).",
@@ -217,6 +238,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--nprobe", type=int, default=64, help="lists looked into by ivf-pq (64)")
     sub.add_argument("--out", type=Path, help="CSV file to write, instead of printing it")
 
+
+def _of_pictures(command: Command) -> None:
     sub = command(
         "compare",
         "Say how alike two pictures of vehicles are.",
@@ -244,6 +267,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--out", type=Path, help="the file to write (build/explorer.html)")
 
+
+def _of_results(command: Command) -> None:
     sub = command(
         "weights",
         "Convert a backbone's ImageNet weights for this project.",
@@ -289,10 +314,12 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--finished", action="store_true", help="of --make: the finished runs alone")
     sub.add_argument("--force", action="store_true", help="finished runs are left, too")
 
-    sub = command(
+    command(
         "accept", "Take finished runs as the reference; write the shipped networks.", "rnnha accept"
     )
 
+
+def _of_pages(command: Command) -> None:
     sub = command(
         "notebook",
         "Execute a notebook; a failed one is kept as NAME.failed.ipynb.",
@@ -304,11 +331,10 @@ def _parser() -> argparse.ArgumentParser:
         "-p", dest="parameters", nargs=2, action="append", default=[], metavar=("NAME", "VALUE")
     )
 
-    sub = command(
+    command(
         "report", "Write the report: one site that opens offline, and a zip of it.", "rnnha report"
     )
 
-    sub = command(
+    command(
         "slides", "Draw the lesson's figures and its slides, into build/slides.", "rnnha slides"
     )
-    return parser
