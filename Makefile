@@ -64,7 +64,6 @@ data: $(READY) ## unpack the shipped rendered sets
 ASKED    = --datasets $(DATASETS) --seeds $(SEEDS) $(if $(ROWS),--rows $(ROWS)) --profile $(PROFILE)
 LEFT     = $(RNNHA) status --make $(if $(FORCE),--force)
 ROOM     = "$$RNNHA_RESULTS"
-PAGES    = $(if $(subst /results/,,/$(RNNHA_RESULTS)/),$(RNNHA_RESULTS),build)/report
 # One a make, so that two of them side by side do not read each other's.
 PLANNED := build/plan-$(shell echo $$PPID).mk
 INSIDE   = $(MAKE) --no-print-directory PLAN=$(PLANNED)
@@ -77,7 +76,8 @@ reproduce: data ## train, score and show everything; goes on where an earlier ca
 	@$(RNNHA) tables --compare
 	@echo
 	@echo "tables and figures  "$(ROOM)/tables, $(ROOM)/figures
-	@echo "the report          $(PAGES)/index.html, $(PAGES).zip"
+	@pages=$(ROOM)/report; [ $(ROOM) -ef results ] && pages=build/report; \
+	  echo "the report          $$pages/index.html, $$pages.zip"
 	@echo "the runs            "$(ROOM)"/runs/<data set>/<row>/seed<k>"
 
 # The numbers mean nothing: does the whole chain work?
@@ -120,8 +120,8 @@ notebooks: data ## execute the notebooks over the finished runs
 	@$(INSIDE) TRAIN= TABLES= $(EXPORT) -j$(JOBS) everything; code=$$?; \
 	  rm -f $(PLANNED); exit $$code
 
-report: EXPORT = REPORT=yes
-report: explorer notebooks ## the report, with the explorer: build/report, and build/report.zip to send
+report: explorer ## the report, with the explorer: build/report, and build/report.zip to send
+	@$(MAKE) --no-print-directory notebooks EXPORT=REPORT=yes
 
 slides: data ## the lesson's figures (SVG, PNG) and a deck of slides, into build/slides
 	@$(RNNHA) slides
@@ -181,12 +181,14 @@ lock: ## resolve pyproject.toml into requirements.lock anew (needs uv; UPGRADE=1
 	  --fork-strategy fewest --no-annotate --no-header --quiet $(if $(UPGRADE),--upgrade) \
 	  --output-file requirements.lock
 
-# In build/, what took hours: renders, and the runs of the study and of benchmarks.
+# In build/, what took hours: renders, and runs: of the study and of benchmarks, and those that
+# RNNHA_RESULTS has put there, but for the smoke chain's.
 MADE     = study learnable viewpoints bfloat16
 clean: ## remove caches and build/, never data or renders; RUNS=1 removes the runs too
 	rm -rf .pytest_cache .ruff_cache .import_linter_cache *.egg-info
 	test ! -d build || find build -mindepth 1 -maxdepth 1 ! -name render \
-	  $(if $(filter 1,$(RUNS)),,$(MADE:%=! -name %)) -exec rm -rf {} +
+	  $(if $(filter 1,$(RUNS)),,$(MADE:%=! -name %) \( -name smoke -o ! -exec test -d {}/runs \; \)) \
+	  -exec rm -rf {} +
 	@rmdir build 2>/dev/null || true
 	find rnnha rendering study tests bench -name __pycache__ -prune -exec rm -rf {} +
 	$(if $(filter 1,$(RUNS)),rm -rf $(ROOM)/runs $(ROOM)/notebooks $(ROOM)/report $(ROOM)/report.zip)

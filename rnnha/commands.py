@@ -168,9 +168,9 @@ def rank(options: Namespace) -> None:
 
 
 def explorer(options: Namespace) -> None:
-    from rnnha.explorer.page import FILE, save
+    from rnnha.explorer.page import place, save
 
-    file = options.out or FILE
+    file = options.out or place()
     for sentence in save(file):
         print(f"left out: {sentence}")
     print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")

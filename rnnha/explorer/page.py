@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from rnnha import paths
 from rnnha.explorer import answers, sources
 from rnnha.explorer.script import HERE, script, style
 from rnnha.explorer.sources import Source
-from rnnha.paths import ROOT, atomic
+from rnnha.paths import atomic
 
-FILE = ROOT / "build" / "explorer.html"
 VEHICLES, IMAGES = 60, 2  # of each set: how many can be looked into, with how many images each
 LARGEST = 15_000_000  # bytes
 FOOTER = (
@@ -27,15 +27,21 @@ FOOTER = (
 )
 
 
+def place() -> Path:
+    """Where the report looks for it: build/explorer.html, or in another results folder."""
+    return paths.report_of(paths.RESULTS).with_name("explorer.html")
+
+
 def save(
-    file: Path = FILE, vehicles: int = VEHICLES, images: int = IMAGES, largest: int = LARGEST
+    file: Path | None = None, vehicles: int = VEHICLES, images: int = IMAGES, largest: int = LARGEST
 ) -> list[str]:
     """Write the page; return one sentence for each network that has no room in it.
 
+    file: by default `place()`.
     The shipped networks come first, then one's own finished runs, first those with attention.
     Raises FileNotFoundError where no set is unpacked, ValueError where no network can be shown.
     """
-    offered = sources.every()
+    file, offered = file or place(), sources.every()
     if not offered:
         raise FileNotFoundError(sources.NOTHING)
     first = {source.dataset: source for source in reversed(offered)}
