@@ -25,12 +25,12 @@ import tiny_sets  # noqa: E402
 @dataclass(frozen=True)
 class Case:
     """make(folder) writes the files and returns the arguments of `rnnha`; `named`: what the error
-    must name."""
+    must name: the file, or the value."""
 
     kind: str
     what: str
     make: Callable[[Path], list]
-    named: str = ""
+    named: str
 
 
 def cases() -> Iterator[Case]:
@@ -290,32 +290,34 @@ def _indexes() -> Iterator[Case]:
 
 
 def _folders() -> Iterator[Case]:
-    def veri(what: str, spoil: Callable[[Path], None]) -> Iterator[Case]:
+    def veri(what: str, named: str, spoil: Callable[[Path], None]) -> Iterator[Case]:
         def make(folder: Path, command: str) -> list:
             root = tiny_sets.write_veri(folder / "data" / "VeRi")
             spoil(root)
             return ["check", root] if command == "check" else ["run", "rnn-ha", "--dataset", "veri"]
 
         for command in ("check", "run"):
-            yield Case("data sets", f"VeRi: {what}, {command}", lambda f, c=command: make(f, c))
+            told = f"VeRi: {what}, {command}"
+            yield Case("data sets", told, lambda f, c=command: make(f, c), named)
 
-    def write(name: str, content: bytes) -> Callable[[Path], None]:
-        return lambda root: (root / name).write_bytes(content)
+    def written(what: str, name: str, content: bytes) -> Iterator[Case]:
+        yield from veri(what, name, lambda root: (root / name).write_bytes(content))
 
-    yield from veri("complete, but tiny", lambda root: None)
-    yield from veri("no label file", lambda root: (root / "train_label.xml").unlink())
-    yield from veri("label file is text", write("train_label.xml", b"no XML"))
+    yield from veri("complete, but tiny", "VeRi", lambda root: None)
+    labels = "train_label.xml"
+    yield from veri("no label file", labels, lambda root: (root / labels).unlink())
+    yield from written("label file is text", labels, b"no XML")
     bomb = b'<!DOCTYPE a [<!ENTITY a "' + b"a" * 999 + b'">]><TrainingImages>&a;</TrainingImages>'
-    yield from veri("label file with entities", write("train_label.xml", bomb))
+    yield from written("label file with entities", labels, bomb)
     large = (
         b'<TrainingImages><Items><Item imageName="a" vehicleID="%d" cameraID="c001" '
         b'typeID="1" colorID="1"/></Items></TrainingImages>' % 2**80
     )
-    yield from veri("a number beyond 64 bits", write("train_label.xml", large))
-    yield from veri("list of other names", write("name_train.txt", b"a.jpg\nb.jpg\n"))
-    yield from veri("list with back-slashes", write("name_train.txt", b"image_train\\a.jpg\n"))
-    yield from veri("binary list", write("name_query.txt", np.random.default_rng(0).bytes(99)))
-    yield from veri("tracks of other images", write("test_track.txt", b"a.jpg b.jpg\n"))
+    yield from written("a number beyond 64 bits", labels, large)
+    yield from written("list of other names", "name_train.txt", b"a.jpg\nb.jpg\n")
+    yield from written("list with back-slashes", "name_train.txt", b"image_train\\a.jpg\n")
+    yield from written("binary list", "name_query.txt", np.random.default_rng(0).bytes(99))
+    yield from written("tracks of other images", "test_track.txt", b"a.jpg b.jpg\n")
     for content in (b"", b"MATLAB 5.0", np.random.default_rng(0).bytes(999)):
         yield Case(
             "data sets",
@@ -385,25 +387,26 @@ def _notebooks() -> Iterator[Case]:
 
 def _options() -> Iterator[Case]:
     run = ["run", "rnn-ha", "--profile", "smoke"]
+    seed = ["run", "untrained", "--profile", "smoke", "--seed"]
     calls = {
-        "a row that is not known": ["run", "rnn-hha"],
-        "a set that is not known": [*run, "--dataset", "nowhere"],
-        "a manifest that is not there": [*run, "--dataset", "nowhere.csv"],
-        "seed -1": ["run", "untrained", "--profile", "smoke", "--seed", "-1"],
-        "seed 2^63": ["run", "untrained", "--profile", "smoke", "--seed", str(2**63)],
-        "a negative time of a step": [*run, "--dry-run", "--step-seconds", "-1"],
-        "NaN as the time of a step": [*run, "--dry-run", "--step-seconds", "nan"],
-        "no runs side by side": ["status", "--plan", "--jobs", "0"],
-        "status of a set that is not known": ["status", "--datasets", "nonsense"],
-        "a notebook that is not there": ["notebook", "nowhere.ipynb", "out.ipynb"],
-        "no images to compare": ["compare", "nowhere.jpg", "nowhere.png"],
-        "no image to rank by": ["rank", "nowhere.jpg", "."],
-        "no folder to rank": ["rank", CHECKPOINT, "nowhere"],
-        "maps of a row that has none": ["maps", "--rows", "lomo"],
-        "maps without runs": ["maps"],
-        "a set that is not known, to fine-tune on": ["finetune", "nowhere"],
-        "a page of an explorer without sets": ["explorer", "--out", "page.html"],
-        "a dry run of what trains nothing": ["run", "oracle-model", "--dry-run"],
+        "a row that is not known": (["run", "rnn-hha"], "rnn-hha"),
+        "a set that is not known": ([*run, "--dataset", "nowhere"], "nowhere"),
+        "a manifest that is not there": ([*run, "--dataset", "nowhere.csv"], "nowhere.csv"),
+        "seed -1": ([*seed, "-1"], "-1"),
+        "seed 2^63": ([*seed, str(2**63)], str(2**63)),
+        "a negative time of a step": ([*run, "--dry-run", "--step-seconds", "-1"], "-1"),
+        "NaN as the time of a step": ([*run, "--dry-run", "--step-seconds", "nan"], "nan"),
+        "no runs side by side": (["status", "--plan", "--jobs", "0"], "0 runs"),
+        "status of a set that is not known": (["status", "--datasets", "nonsense"], "nonsense"),
+        "a notebook that is not there": (["notebook", "nowhere.ipynb", "out.ipynb"], "nowhere.ip"),
+        "no images to compare": (["compare", "nowhere.jpg", "nowhere.png"], "nowhere.jpg"),
+        "no image to rank by": (["rank", "nowhere.jpg", "."], "nowhere.jpg"),
+        "no folder to rank": (["rank", CHECKPOINT, "nowhere"], "nowhere"),
+        "maps of a row that has none": (["maps", "--rows", "lomo"], "lomo"),
+        "maps without runs": (["maps"], "make reproduce"),
+        "a set that is not known, to fine-tune on": (["finetune", "nowhere"], "nowhere"),
+        "a page of an explorer without sets": (["explorer", "--out", "page.html"], "make data"),
+        "a dry run of what trains nothing": (["run", "oracle-model", "--dry-run"], "oracle"),
     }
-    for what, call in calls.items():
-        yield Case("options", what, lambda folder, c=call: c)
+    for what, (call, named) in calls.items():
+        yield Case("options", what, lambda folder, c=call: c, named)

@@ -70,19 +70,31 @@ def refused(case: bad_inputs.Case, folder: Path) -> Outcome:
         )
     except subprocess.TimeoutExpired:
         return Outcome(case.kind, case.what, f"did not end within {PATIENCE} s")
+    return Outcome(case.kind, case.what, problem(case, done) or left_behind(folder))
+
+
+def problem(case: bad_inputs.Case, done: subprocess.CompletedProcess) -> str:
+    """What is wrong with how a command ended; empty where it is as the page says."""
     said = done.stderr + done.stdout
-    problem = ""
+    errors = [line for line in done.stderr.splitlines() if line.startswith("rnnha: ")]
     if done.returncode < 0:
-        problem = f"ended by {signal.Signals(-done.returncode).name}"
-    elif "Traceback" in said:
-        problem = f"traceback: {said.strip().splitlines()[-1][:120]}"
-    elif done.returncode == 0:
-        problem = "was taken for good"
-    elif case.named and case.named not in said:
-        problem = f"the error does not name {case.named}: {said.strip()[:160]}"
-    elif left := [p for p in folder.rglob(".*tmp*")]:
-        problem = f"left {left[0].name} behind"
-    return Outcome(case.kind, case.what, problem)
+        return f"ended by {signal.Signals(-done.returncode).name}"
+    if "Traceback" in said:
+        return f"traceback: {said.strip().splitlines()[-1][:120]}"
+    if done.returncode == 0:
+        return "was taken for good"
+    if done.returncode != 1:
+        return f"ended with exit code {done.returncode}"
+    if len(errors) != 1 and "check" not in done.args:  # which reports all that it finds
+        return f"told {len(errors)} errors: {said.strip()[:160]}"
+    if case.named not in said:
+        return f"the error does not name {case.named}: {said.strip()[:160]}"
+    return ""
+
+
+def left_behind(folder: Path) -> str:
+    left = [path.name for path in folder.rglob(".*tmp*")]
+    return f"left {left[0]} behind" if left else ""
 
 
 # --- kills ---
@@ -165,8 +177,7 @@ def differing(expected: Path, found: Path) -> str:
                 return f"{other.relative_to(found)} is missing"
             if not filecmp.cmp(file, other, shallow=False):
                 return f"{other.relative_to(found)} differs"
-    left = [p.name for p in found.rglob(".*tmp*")]
-    return f"left {left[0]} behind" if left else ""
+    return left_behind(found)
 
 
 def at_once(folder: Path, expected: Path) -> Outcome:
@@ -181,12 +192,12 @@ def at_once(folder: Path, expected: Path) -> Outcome:
     for process in both:
         process.communicate()
     codes = [process.returncode for process in both]
-    problem = f"exit codes {codes}" if any(codes) else ""
+    found = f"exit codes {codes}" if any(codes) else ""
     for name in ("per_query.csv.gz", "metrics.csv"):
         ours, theirs = (s / "runs/rendered-veri/rnn-ha/seed0" / name for s in (results, expected))
-        if not problem and not filecmp.cmp(ours, theirs, shallow=False):
-            problem = f"{name} differs"
-    return Outcome("races", "two runs of one row at once", problem)
+        if not found and not filecmp.cmp(ours, theirs, shallow=False):
+            found = f"{name} differs"
+    return Outcome("races", "two runs of one row at once", found)
 
 
 # --- full disks ---

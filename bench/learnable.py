@@ -2,6 +2,7 @@
 
     python -m rendering rendered-veri-dev        # once, half an hour on two cores
     PYTHONPATH=. python bench/learnable.py [--sizes 96 128] [--vehicles 100 200 400 600] [--write]
+    python -m rendering study-dev
     PYTHONPATH=. python bench/learnable.py --set study-dev --sizes 96 --vehicles 300 --epochs 24
 
 Trains the control *identity only* (its stage 0, then as long again) on so many training vehicles of

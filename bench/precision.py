@@ -17,14 +17,14 @@ from machine import keep
 from rnnha.data.sets import with_table
 from rnnha.experiments import Row, rows_of
 from rnnha.methods.base import of
-from rnnha.paths import RESULTS, ROOT
+from rnnha.paths import REFERENCE, ROOT
 from rnnha.runs.folder import finished
 from rnnha.runs.results import Results, configurations
 from rnnha.scoring.intervals import paired_difference
 from rnnha.tables import differences
 from rnnha.tables.pages import label
 
-SOURCES = {"float32": RESULTS / "reference", "bfloat16": ROOT / "build" / "bfloat16" / "runs"}
+SOURCES = {"float32": REFERENCE, "bfloat16": ROOT / "build" / "bfloat16" / "runs"}
 COLUMNS = [
     "dataset",
     "test_size",

@@ -8,6 +8,8 @@ from pathlib import Path
 from rendering.recipes import RECIPES
 from rnnha import paths
 
+AUDITED = "rendered-veri"  # the set that the criteria are about
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; an expected error is one clear line and exit code 1."""
@@ -42,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, help="folder to write into (build/render/SET)")
     parser.add_argument("--vehicle", type=int, help="only this vehicle")
     parser.add_argument("--shot", type=int, help="only this image of the vehicle, counted from 0")
-    parser.add_argument("--limit", type=_count, help="only so many images, spread over the set")
+    parser.add_argument("--limit", type=_count, help="about so many images, of whole vehicles")
     parser.add_argument("--workers", type=_count, help="processes side by side (one a core)")
     parser.add_argument("--audit", action="store_true", help="can it be solved without the cues?")
     parser.add_argument(
@@ -57,6 +59,8 @@ def _render(options: argparse.Namespace) -> None:
     from rendering import audit, criteria, dataset
 
     workers = options.workers or os.cpu_count() or 1
+    if (options.audit or options.criteria) and options.set != AUDITED:
+        raise ValueError(f"{options.set} is not audited: docs/data.md's criteria are {AUDITED}'s")
     if options.audit:
         target = paths.RESULTS / "data_audit.csv"
         table = audit.audit(options.set, paths.DATA / options.set, target, workers=workers)

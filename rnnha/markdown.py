@@ -1,5 +1,6 @@
-"""Tables in Markdown: the one place that writes them."""
+"""Tables in Markdown: the one place that writes them; and pages that stand inside of others."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 
@@ -8,3 +9,8 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     cells = [[str(cell).replace("|", "\\|") for cell in row] for row in [heads, *rows]]
     cells.insert(1, ["---"] * len(heads))
     return "\n".join("| " + " | ".join(row) + " |" for row in cells)
+
+
+def lowered(page: str, levels: int) -> str:
+    """A page with its headings so many levels deeper, to stand below those of another one."""
+    return re.sub(r"^(?=#+ )", "#" * levels, page, flags=re.MULTILINE)

@@ -71,7 +71,8 @@ def results(folder: Path) -> Path:
     tables = folder / "tables"
     (tables / "rendered-veri-attention.md").write_text(
         "# Attention on Rendered-VeRi (rendered, synthetic)\n\n| map | mAP |\n| --- | --- |\n"
-        "| its own | 1.0 |\n\n![chart](../figures/rendered-veri-attention.png)\n\n- A note.\n"
+        "| its own | 1.0 |\n\n![chart](../figures/rendered-veri-attention.png)\n\n## Its parts\n\n"
+        "- A note.\n"
     )
     Image.new("RGB", (640, 320), "white").save(folder / "figures/rendered-veri-attention.png")
     notebook(folder / "notebooks/00_a.ipynb", "The first chapter")

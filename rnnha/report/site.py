@@ -19,6 +19,7 @@ from PIL import Image
 
 from rnnha import paths
 from rnnha.data.sets import SETS, TABLES
+from rnnha.markdown import lowered
 from rnnha.paths import atomic
 from rnnha.report.captions import ABOVE, BELOW, BESIDE, FOLDED, FURTHER, OF_A_SET, about
 from rnnha.report.chapters import tables_are_of_runs
@@ -173,7 +174,7 @@ class _Site:
             short = FURTHER.get(kind, title)
             if name in SETS:
                 short = f"{short}, {SETS[name].title}"
-            part = Section(stem, short, title, _html(body, title))
+            part = Section(stem, short, title, _html(lowered(body, 1), title))
             stems = [stem, *(f"{name}-{other}" for other in BESIDE.get(kind, ()))]
             part.above = self._figures(figures, stems, title)
             found.append(part)

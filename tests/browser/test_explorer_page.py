@@ -101,6 +101,35 @@ def test_it_fits_is_accessible_and_asks_for_nothing(opened, keep, size, scheme):
     keep(page, f"explorer-{size['width']}-{scheme}")
 
 
+def test_nothing_is_cut_off_on_320_pixels(opened, keep):
+    """As a phone's 1,280 pixels are at 400 % (WCAG 1.4.10)."""
+    page = opened({"width": 320, "height": 640})
+    cut = "nodes => nodes.filter(n => n.scrollWidth > n.clientWidth).map(n => n.innerText)"
+    assert page.locator(".segments > div").evaluate_all(cut) == []
+    assert sideways(page) == 0
+    keep(page, "explorer-320")
+
+
+def test_what_is_chosen_is_seen_where_the_system_sets_the_colours(opened, keep):
+    """Windows' contrast themes: without a rule of ours chosen and not chosen look the same."""
+    page = opened(forced_colors="active")
+
+    def looks(selector: str) -> set[str]:
+        colours = "[s.backgroundColor, s.color, s.borderColor]"
+        one = f"n => {{ const s = getComputedStyle(n); return {colours}.join(); }}"
+        return set(page.locator(selector).evaluate_all(f"nodes => nodes.map({one})"))
+
+    for chosen, other in (
+        (".segments :checked + span", ".segments :enabled:not(:checked) + span"),
+        (".stops [aria-pressed=true]", ".stops [aria-pressed=false]"),
+        (".images :checked + img", ".images :not(:checked) + img"),
+        (".ranks .now", ".ranks .own"),
+    ):
+        first, second = looks(chosen), looks(other)
+        assert len(first) == 1 and second and not first & second, chosen
+    keep(page, "explorer-forced-colours")
+
+
 @pytest.mark.parametrize("dataset", [VERI, VEHICLEID])
 def test_its_own_attention_finds_whom_the_network_finds(opened, made, dataset):
     page, seen = opened(), made[1][dataset]

@@ -310,6 +310,13 @@ def test_rendering_goes_on_where_it_stopped(tmp_path, monkeypatch):
         dataset.render(VERI, tmp_path, vehicles=[999999], progress=False)
 
 
+@pytest.mark.parametrize("wish", ["--audit", "--criteria"])
+def test_only_the_set_of_the_criteria_is_held_against_them(wish, capsys):
+    """The audit would overwrite the shipped set's, the criteria tell another set's numbers."""
+    assert main(["rendered-veri-dev", wish]) == 1
+    assert "criteria are rendered-veri's" in capsys.readouterr().err
+
+
 def test_audit_refuses_a_set_without_cameras(tmp_path):
     from rendering import audit
 

@@ -1,5 +1,6 @@
 """The report as a whole: what is on its first page, and that nothing in it leads nowhere."""
 
+import re
 import shutil
 import zipfile
 from html.parser import HTMLParser
@@ -95,6 +96,13 @@ def test_every_page_says_something_and_leads_back(index, pages):
             home = [a for a in seen.addresses if a.endswith("index.html")]
             assert home and (file.parent / home[0]).resolve() == index
             assert "default-src 'none'" in seen.metas["Content-Security-Policy"]
+
+
+def test_a_page_inside_of_another_has_its_headings_below_that_ones(index):
+    """The title of a table's page is a heading of the second level on the first page."""
+    levels = re.findall(r"<h([1-6])[^>]*>\s*(?:<[^>]*>)*([^<]*)", index.read_text("utf-8"))
+    [of_page] = [k for k, (_, text) in enumerate(levels) if "Attention on Rendered-VeRi" in text]
+    assert levels[of_page][0] == "2" and levels[of_page + 1] == ("3", "Its parts")
 
 
 def test_pictures_are_told_in_words_of_their_own(pages):
