@@ -75,7 +75,6 @@ MATERIALS = {
     "tyre": gloss((0.018, 0.018, 0.018), 0.75),
     "rim": gloss((0.50, 0.51, 0.52), 0.28, metallic=0.75),
     "rimdark": gloss((0.16, 0.16, 0.17), 0.35, metallic=0.6),
-    "plate": gloss((0.02, 0.07, 0.30), 0.4),
     "cargo": gloss(BOARDS["box"], 0.45),
     "darkblue": gloss((0.015, 0.04, 0.14), 0.3, coat=0.6),
     "steel": gloss(BOARDS["flat"], 0.55, metallic=0.2),

@@ -130,8 +130,8 @@ def place(points: np.ndarray, normals: np.ndarray, faces: np.ndarray) -> Sheet:
     return np.concatenate([points, normals, extra], axis=1)[faces]
 
 
-def box(center, size, yaw: float = 0.0, pitch: float = 0.0) -> Sheet:
-    """An axis-aligned box (flat normals), turned about z by yaw and about y by pitch (radians)."""
+def box(center, size) -> Sheet:
+    """An axis-aligned box (flat normals)."""
     sheets = []
     for axis in range(3):
         for sign in (-1.0, 1.0):
@@ -148,12 +148,7 @@ def box(center, size, yaw: float = 0.0, pitch: float = 0.0) -> Sheet:
                 place(corners * np.asarray(size) / 2, normal, np.array([[0, 1, 2], [0, 2, 3]]))
             )
     sheet = np.concatenate(sheets)
-    cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
-    turn = np.array([[cy, -sy, 0], [sy, cy, 0], [0, 0, 1]]) @ np.array(
-        [[cp, 0, sp], [0, 1, 0], [-sp, 0, cp]]
-    )
-    sheet[..., :3] = sheet[..., :3] @ turn.T + np.asarray(center)
-    sheet[..., 3:6] = sheet[..., 3:6] @ turn.T
+    sheet[..., :3] += np.asarray(center)
     return sheet
 
 

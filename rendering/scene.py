@@ -22,7 +22,6 @@ STRENGTH = 0.5  # of the denoiser
 class Light:
     """Sun and sky: direction of travel of the sun's rays, its irradiance, the sky's radiance."""
 
-    name: str
     direction: np.ndarray
     sun: np.ndarray
     sky: np.ndarray
@@ -48,7 +47,7 @@ def draw_light(name: str, rng: np.random.Generator) -> Light:
     flat = np.cos(elevation)
     direction = -np.array([np.cos(azimuth) * flat, np.sin(azimuth) * flat, np.sin(elevation)])
     sun = np.array(colour) * strength * rng.uniform(0.85, 1.15)
-    return Light(name, direction, sun, sky(rng, name))
+    return Light(direction, sun, sky(rng, name))
 
 
 def _mesh(vertices, faces, bsdf, uv=None, normals=None) -> mi.Mesh:

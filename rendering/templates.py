@@ -62,7 +62,6 @@ class Model:
     bright: bool = False
     black_roof: bool = False
     privacy: bool = False
-    sliding: bool = False
     bed: tuple[float, float] | None = None
     load: Load | None = None
     mirrors: str = "paint"
@@ -109,7 +108,6 @@ def car(
     quarter=True,
     lean=(0.25, 0.5),
     front=None,
-    rear=None,
     lamp=0.67,
     tail_lamp=0.88,
     head="swept",
@@ -118,10 +116,6 @@ def car(
     tail="corner",
     bumper="valance",
     rim="five",
-    back_sill=None,
-    plate_rear=None,
-    fillet=(0.09, 0.10),
-    line=None,
     **more,
 ) -> Model:
     """A passenger car. deck is the station where the boot lid starts (None: a hatch)."""
@@ -142,7 +136,7 @@ def car(
         ]
         sill = deck_z + 0.035
     else:
-        sill = back_sill or belt[1] + 0.05
+        sill = belt[1] + 0.05
         foot = length - tail_end
         profile += [
             ((roof + foot) / 2 + 0.04, (roof_z + sill) / 2 + 0.03),
@@ -167,10 +161,10 @@ def car(
         belt,
         bottom,
         tumble,
-        fillet=fillet,
-        line=line or (lamp + 0.02, tail_lamp - 0.04, 0.02),
+        fillet=(0.09, 0.10),
+        line=(lamp + 0.02, tail_lamp - 0.04, 0.02),
         front=front or End(bow=0.30, taper=0.10, corner=0.18, low=0.06, high=0.16),
-        rear=rear or End(bow=0.20, taper=0.08, corner=0.16, low=0.08, high=0.06),
+        rear=End(bow=0.20, taper=0.08, corner=0.16, low=0.08, high=0.06),
     )
     return Model(
         name,
@@ -199,7 +193,7 @@ def car(
         bottom + 0.16,
         tail_lamp,
         bottom + 0.22,
-        (0.42 if height < 1.6 else 0.5, plate_rear or (0.78 if deck else 0.74)),
+        (0.42 if height < 1.6 else 0.5, 0.78 if deck else 0.74),
         **more,
     )
 
@@ -224,24 +218,16 @@ def van(
     tail_lamp=1.0,
     rail=0.22,
     window_top=None,
-    doors=None,
     back=True,
-    bottom=0.22,
-    front=None,
-    rear=None,
     head="tall",
     grille="line",
     lower="wide",
     tail="vertical",
-    bumper="plain",
     rim="cover",
-    lean=(0.3, 0.05),
-    sliding=True,
-    drop=0.03,
     **more,
 ) -> Model:
     """A van, minibus or people carrier with an upright tail."""
-    top = height - 0.07
+    top, bottom, drop = height - 0.07, 0.22, 0.03
     profile = _front(*hood, cowl, header, top, arch=0.045)
     profile += [
         (header + 0.7, height - 0.005),
@@ -264,8 +250,8 @@ def van(
         fillet=(0.1, 0.14),
         line=(belt[0] - 0.12, belt[1] - 0.1, 0.012),
         flare=0.015,
-        front=front or End(bow=0.22, taper=0.07, corner=0.18, low=0.05, high=0.1),
-        rear=rear or End(bow=0.06, taper=0.03, corner=0.12, low=0.04, high=0.05, bulge=0.6),
+        front=End(bow=0.22, taper=0.07, corner=0.18, low=0.05, high=0.1),
+        rear=End(bow=0.06, taper=0.03, corner=0.12, low=0.04, high=0.05, bulge=0.6),
     )
     return Model(
         name,
@@ -281,13 +267,13 @@ def van(
         tuple(windows),
         window_top or height,
         rail,
-        lean,
-        doors or (a - 0.12, windows[0][1] + 0.05, windows[0][1] + 1.2),
+        (0.3, 0.05),
+        (a - 0.12, windows[0][1] + 0.05, windows[0][1] + 1.2),
         head,
         grille,
         lower,
         tail,
-        bumper,
+        "plain",
         rim,
         lamp,
         lamp,
@@ -295,7 +281,6 @@ def van(
         tail_lamp,
         bottom + 0.2,
         (0.5, 0.75),
-        sliding=sliding,
         **more,
     )
 
@@ -343,16 +328,12 @@ def bus(
     axles,
     windows,
     belt=1.25,
-    window_top=None,
     radius=0.48,
     head="upright",
     grille="none",
-    lower="wide",
     tail="column",
     lamp=0.85,
     front=None,
-    screen=None,
-    back=True,
     gates=(1.0,),
     rim="steel",
     **more,
@@ -398,16 +379,16 @@ def bus(
         h,
         axles,
         radius,
-        screen or (belt - 0.12, h - 0.5, 0.9 * shape.front.corner),
-        (belt + 0.35, h - 0.45, 0.2) if back else None,
+        (belt - 0.12, h - 0.5, 0.9 * shape.front.corner),
+        (belt + 0.35, h - 0.45, 0.2),
         panes,
-        window_top or h - 0.42,
+        h - 0.42,
         0.3,
         (0.0, 0.0),
         (),
         head,
         grille,
-        lower,
+        "wide",
         tail,
         "plain",
         rim,
@@ -436,37 +417,27 @@ def truck(
     radius=0.42,
     head="upright",
     grille="slots",
-    lower="bull",
-    tail="none",
-    cowl=None,
-    hood=None,
     belt=1.3,
     lamp=0.75,
     grille_z=1.0,
-    rim="steel",
     high=0.1,
     **more,
 ) -> Model:
     """A lorry: a cab of length `cab` in front of a load."""
     h = cab_height
-    if cowl:
-        profile = [*_front(*hood, cowl, cowl + 0.6, h - 0.06), (cab * 0.75, h), (cab, h - 0.03)]
-        screen = (hood[1] + 0.03, h - 0.1, 0.08)
-    else:
-        profile = [
-            (0.0, h - 0.34),
-            (0.09, h - 0.16),
-            (0.3, h - 0.03),
-            (0.7, h),
-            (cab - 0.1, h - 0.02),
-            (cab, h - 0.08),
-        ]
-        screen = (belt - 0.02, h - 0.36, 0.12)
+    profile = (
+        (0.0, h - 0.34),
+        (0.09, h - 0.16),
+        (0.3, h - 0.03),
+        (0.7, h),
+        (cab - 0.1, h - 0.02),
+        (cab, h - 0.08),
+    )
     shape = Shape(
         cab,
         width,
         h,
-        tuple(profile),
+        profile,
         (belt, belt),
         0.38,
         0.10,
@@ -477,7 +448,6 @@ def truck(
         front=End(bow=0.16, taper=0.03, corner=0.15, low=0.03, high=high, bulge=0.8),
         rear=End(bow=0.0, taper=0.0, corner=0.08, low=0.0, high=0.0),
     )
-    a = (cowl or 0.0) + 0.32
     return Model(
         name,
         "truck",
@@ -487,19 +457,19 @@ def truck(
         height,
         axles,
         radius,
-        screen,
+        (belt - 0.02, h - 0.36, 0.12),
         None,
-        ((a, cab - 0.3),),
+        ((0.32, cab - 0.3),),
         h,
         0.22,
-        (0.3 if cowl else 0.12, 0.0),
-        (a - 0.14, cab - 0.14),
+        (0.12, 0.0),
+        (0.32 - 0.14, cab - 0.14),
         head,
         grille,
-        lower,
-        tail,
+        "bull",
+        "none",
         "black",
-        rim,
+        "steel",
         lamp,
         grille_z,
         0.55,

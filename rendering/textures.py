@@ -127,18 +127,17 @@ def road(rng: np.random.Generator, lanes: int, two_way: bool, tone: float) -> np
 
 @lru_cache(maxsize=32)
 def ground(kind: str, variant: int) -> np.ndarray:
-    """A square of 6 m: "grass", "slabs", "concrete", "gravel", "hedge" or "far" (soft green)."""
+    """A square of 6 m: "grass", "slabs", "concrete" or "gravel"."""
     rng = np.random.default_rng([43, variant, len(kind)])
     shape = (320, 320)
     fine = gaussian_filter(rng.normal(0, 1, shape), 0.7, mode="wrap")
     fine /= fine.std()
     broad = _clouds(rng, shape, (8, 8))
-    if kind in ("grass", "hedge", "far"):
-        base = {"grass": (0.36, 0.41, 0.22), "hedge": (0.24, 0.31, 0.16), "far": (0.4, 0.45, 0.34)}
+    if kind == "grass":
         dry = np.array([0.12, 0.05, 0.02]) * (variant % 3) / 2
         shade = (0.055 * fine + 0.04 * broad)[..., None]
         patch = np.clip(_clouds(rng, shape, (12, 12)), 0, 1)[..., None] * (0.12, 0.08, 0.03)
-        return _to_bytes(np.array(base[kind]) + dry + shade + patch)
+        return _to_bytes(np.array((0.36, 0.41, 0.22)) + dry + shade + patch)
     tone = {"slabs": 0.6, "concrete": 0.62, "gravel": 0.55}[kind] + 0.03 * (variant % 3 - 1)
     grey = tone + 0.03 * fine + 0.04 * broad
     if kind == "slabs":

@@ -39,11 +39,11 @@ def box(low, high, colour) -> Surface:
     return Surface(vertices.astype(np.float32), np.array(faces, np.uint32), colour)
 
 
-def pole(x: float, y: float, radius: float, height: float, colour, base: float = 0.0) -> Surface:
+def pole(x: float, y: float, radius: float, height: float, colour) -> Surface:
     """An upright eight-sided pole."""
     angle = np.arange(8) * np.pi / 4
     ring = np.stack([x + radius * np.cos(angle), y + radius * np.sin(angle)], 1)
-    low, high = (np.column_stack([ring, np.full(8, z)]) for z in (base, base + height))
+    low, high = (np.column_stack([ring, np.full(8, z)]) for z in (0.0, height))
     faces = []
     for i in range(8):
         j = (i + 1) % 8
