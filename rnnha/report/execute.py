@@ -24,6 +24,7 @@ from rnnha.runs import folder
 
 NOTEBOOKS = ROOT / "notebooks"
 FAILED = ".failed"
+STARTS = 3  # of a kernel: Jupyter may give two that start at once one port, and one of them dies
 
 
 class NotebookError(RuntimeError):
@@ -47,19 +48,7 @@ def execute(notebook: Path, out: Path, parameters: Mapping[str, object] | None =
     failed = out.with_name(f"{out.stem}{FAILED}{out.suffix}")
     with alone(out, _label(out)), _own_gpu() as gpu, _environment(gpu), atomic(out) as temporary:
         try:
-            executed = papermill.execute_notebook(
-                str(notebook),
-                str(temporary),
-                values,
-                kernel_name="python3",
-                kernel_manager_class=_ThisPython,
-                progress_bar=False,
-                cwd=str(notebook.parent),
-                extra_arguments=["--log-level=CRITICAL"],
-                stdout_file=_Lines(sys.stdout, _label(out)),
-                stderr_file=_Lines(sys.stderr, _label(out)),
-                coalesce_streams=True,
-            )
+            executed = _executed(notebook, temporary, values, _label(out))
         except PapermillExecutionError as error:
             os.replace(temporary, failed)
             raise NotebookError(
@@ -73,6 +62,31 @@ def execute(notebook: Path, out: Path, parameters: Mapping[str, object] | None =
         _raise_unfinished(executed, notebook)
         failed.unlink(missing_ok=True)
     return out
+
+
+def _executed(
+    notebook: Path, out: Path, values: Mapping[str, object], label: str
+) -> nbformat.NotebookNode:
+    """As papermill does it; a kernel that dies before it has done anything is started again."""
+    for left in reversed(range(STARTS)):
+        try:
+            return papermill.execute_notebook(
+                str(notebook),
+                str(out),
+                values,
+                kernel_name="python3",
+                kernel_manager_class=_ThisPython,
+                progress_bar=False,
+                cwd=str(notebook.parent),
+                extra_arguments=["--log-level=CRITICAL"],
+                stdout_file=_Lines(sys.stdout, label),
+                stderr_file=_Lines(sys.stderr, label),
+                coalesce_streams=True,
+            )
+        except RuntimeError as error:
+            if not left or "before replying" not in str(error):
+                raise
+    raise AssertionError("the last start returns or raises")
 
 
 def checked_parameters(notebook: Path, given: Mapping[str, object]) -> dict[str, object]:

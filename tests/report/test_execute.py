@@ -5,6 +5,7 @@ import errno
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,8 +15,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_client.connect import LocalPortCache
 
 from rnnha.paths import ROOT
+from rnnha.report import execute as executing
 from rnnha.report.execute import NotebookError, checked_parameters, execute
 from rnnha.report.site import report
 
@@ -218,6 +221,30 @@ def test_a_kernel_that_dies_is_an_error_that_names_the_notebook(write, tmp_path)
         execute(path, tmp_path / "out" / "nb.ipynb")
     # what it had said until then is kept, under the name of what failed
     assert [p.name for p in (tmp_path / "out").glob("*.ipynb")] == ["nb.failed.ipynb"]
+
+
+@pytest.mark.parametrize("taken", [1, executing.STARTS])
+def test_a_kernel_whose_port_is_taken_is_started_again(write, tmp_path, monkeypatch, taken):
+    """Jupyter looks for free ports and lets them go; of two that start at once one may be late."""
+    find, found = LocalPortCache.find_available_port, []
+
+    def late(self, ip: str) -> int:
+        found.append(find(self, ip))
+        return port if len(found) <= 5 * taken else found[-1]  # a kernel has five
+
+    monkeypatch.setattr(LocalPortCache, "find_available_port", late)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        out = tmp_path / "out.ipynb"
+        if taken == 1:
+            execute(write("print('done')"), out)
+            assert "done" in out.read_text() and len(found) == 5 * 2
+        else:
+            with pytest.raises(NotebookError, match="stopped: .*died"):
+                execute(write("print('done')"), out)
+            assert not out.exists() and len(found) == 5 * executing.STARTS
 
 
 def test_an_out_that_is_a_folder_is_refused_before_the_notebook_runs(write, tmp_path):
